@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// The one interface to the kernel's side of gamesched.
+//
+// Everything above it is plain C++ that never sees libbpf; tests replace it by
+// tests/fakes/backend.h. The implementation (loader.h) owns every BPF object,
+// map and link. Contract:
+//
+// - One thread; no call blocks beyond the system calls it makes.
+// - Nothing is pinned: destroying the Backend gives the machine back to the
+//   kernel's own scheduler and removes every hook.
+// - load() once; after that attach() and detach() any number of times.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "service/util/result.h"
+
+namespace gamesched::kernel {
+
+// What /sys/kernel/sched_ext says. An absent folder is Unsupported.
+struct SchedState {
+  enum class Value { Unsupported, Disabled, Enabling, Enabled, Disabling };
+  Value value = Value::Unsupported;
+  std::string ops;            // root/ops; empty when no scheduler is attached
+  uint64_t enable_seq = 0;    // enable_seq: how often any scheduler was attached since boot
+};
+
+// Whether the scheduler can be attached on this machine, and if not why (a sentence for people).
+struct Support {
+  bool available = false;
+  std::string reason;
+};
+
+struct DetectorStatus {
+  std::string name;      // "process", "input", ...
+  bool attached = false;
+  std::string reason;    // why not; empty when attached
+};
+
+// Why the kernel let go of our scheduler (struct scx_exit_info).
+struct ExitInfo {
+  bool error = false;         // an ejection; false: an orderly detach or a restart request
+  bool restart = false;       // the kernel asks for an immediate re-attach (CPU hotplug)
+  int64_t kind = 0;           // enum scx_exit_kind
+  int64_t exit_code = 0;
+  std::string reason;
+  std::string message;
+};
+
+struct Counter {
+  std::string name;      // as in bpf/shared/counters.def
+  uint64_t value = 0;
+};
+
+class Backend {
+ public:
+  virtual ~Backend() = default;
+
+  // Loads scheduler and detectors, attaches the detectors. Never throws for what a machine may lack:
+  // afterwards support() and detectors() say what works.
+  virtual void load() = 0;
+  virtual Support support() const = 0;
+  virtual std::vector<DetectorStatus> detectors() const = 0;
+
+  // Errors: Error::Code::Busy when another scheduler is in place, Unsupported, System (errno in the text).
+  virtual Result<void> attach() = 0;
+  virtual void detach() = 0;
+  virtual bool attached() const = 0;
+  virtual SchedState state() const = 0;
+
+  // game_id: 1 .. max_games, chosen by the caller, unique among living games. From here on the process
+  // (tgid), its threads and its descendants are the game's, those already running included.
+  virtual Result<void> add_game(uint32_t game_id, pid_t tgid) = 0;
+  virtual void remove_game(uint32_t game_id) = 0;
+  static constexpr uint32_t max_games = 256;
+
+  // Sums over CPUs, read now.
+  virtual std::vector<Counter> counters() const = 0;
+
+  // Readable (epoll) when dispatch_events() has something to do; -1 when there are no events.
+  virtual int event_fd() const = 0;
+  virtual void dispatch_events() = 0;
+
+  // Called from dispatch_events() or detach().
+  std::function<void(const ExitInfo&)> on_exit;
+};
+
+}  // namespace gamesched::kernel
