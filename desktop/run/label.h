@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// What a game is called, found in what gamesched-run is given: its command line and environment.
+//
+// A label is for people: it is shown by gameschedctl and decides nothing. So it
+// is guessed where it was not given, and a guess that gameschedd would refuse
+// (too long, not UTF-8, control characters) is mended or left out.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <string_view>
+
+namespace gamesched::run {
+
+// Limits of org.gamesched.Scheduler1.RegisterGame, in bytes.
+inline constexpr size_t max_name_size = 64;
+inline constexpr size_t max_app_id_size = 128;
+
+// A label with room of its own, ended by NUL; "" when there is none.
+using Label = std::array<char, max_app_id_size + 1>;
+
+// The game's name, from a command line that may be a launcher's chain:
+//
+//   /usr/games/supertuxkart --fullscreen               supertuxkart
+//   reaper SteamLaunch AppId=7 -- wrapper -- /g/doom   doom          (Steam: what follows its last "--")
+//   reaper SteamLaunch -- proton run /g/Elden.exe      Elden.exe     (Wine and Proton: the first .exe)
+Label name_of_command(char* const* command, bool by_steam);
+
+// Steam's own id of the game it starts: SteamAppId, or SteamGameId for a game added by hand, whose
+// SteamAppId is 0. "" outside Steam.
+Label app_id_of_environment();
+
+// A copy cut to at most `max_size` bytes at a character's edge; "" when gameschedd would refuse the text.
+Label make_label(std::string_view text, size_t max_size);
+
+}  // namespace gamesched::run

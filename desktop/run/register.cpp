@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "desktop/run/register.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <systemd/sd-bus.h>
+#include <time.h>
+#include <unistd.h>
+
+namespace gamesched::run {
+namespace {
+
+constexpr const char* service = "org.gamesched.Scheduler1";
+constexpr const char* object = "/org/gamesched/Scheduler1";
+
+// All that may pass before the game starts, from connecting to the answer. The first game after boot
+// waits for gameschedd to be started and its programs to pass the verifier, on CPUs that may all be busy;
+// a player who waits for a hanging service instead takes three seconds for the game's own loading.
+constexpr uint64_t timeout_usec = 3'000'000;
+
+struct Fd {
+  explicit Fd(int fd) : value(fd) {}
+  Fd(const Fd&) = delete;
+  ~Fd() {
+    if (value >= 0) close(value);
+  }
+  int value;
+};
+
+struct Bus {
+  ~Bus() { sd_bus_close_unref(value); }
+  sd_bus* value = nullptr;
+};
+
+struct Message {
+  ~Message() { sd_bus_message_unref(value); }
+  sd_bus_message* value = nullptr;
+};
+
+uint64_t now_usec() {
+  timespec now{};
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return static_cast<uint64_t>(now.tv_sec) * 1'000'000 + static_cast<uint64_t>(now.tv_nsec) / 1'000;
+}
+
+// Runs the connection until done() or the deadline: 0, or a negative errno. sd_bus_call() would not do,
+// its timeout does not cover the connection's own set-up.
+template <typename Done>
+int run_until(sd_bus* bus, uint64_t deadline_usec, Done done) {
+  while (!done()) {
+    const uint64_t now = now_usec();
+    if (now >= deadline_usec) return -ETIMEDOUT;
+    int r = sd_bus_process(bus, nullptr);
+    if (r < 0) return r;
+    if (r > 0) continue;
+    r = sd_bus_wait(bus, deadline_usec - now);
+    if (r < 0 && r != -EINTR) return r;
+  }
+  return 0;
+}
+
+int append_option(sd_bus_message* message, const char* key, const char* value) {
+  return *value == '\0' ? 0 : sd_bus_message_append(message, "{sv}", key, "s", value);
+}
+
+int make_call(sd_bus* bus, int pidfd, const Options& options, sd_bus_message** call) {
+  int r = sd_bus_message_new_method_call(bus, call, service, object, service, "RegisterGame");
+  if (r >= 0) r = sd_bus_message_append(*call, "h", pidfd);
+  if (r >= 0) r = sd_bus_message_open_container(*call, 'a', "{sv}");
+  if (r >= 0) r = append_option(*call, "name", options.name);
+  if (r >= 0) r = append_option(*call, "app-id", options.app_id);
+  if (r >= 0 && options.target_fps != 0) {
+    r = sd_bus_message_append(*call, "{sv}", "target-fps", "u", options.target_fps);
+  }
+  if (r >= 0) r = sd_bus_message_close_container(*call);
+  return r;
+}
+
+int keep_reply(sd_bus_message* reply, void* userdata, sd_bus_error* /*error*/) {
+  *static_cast<sd_bus_message**>(userdata) = sd_bus_message_ref(reply);
+  return 1;
+}
+
+Problem problem_of_error(const sd_bus_error& error) {
+  for (const char* absent : {SD_BUS_ERROR_SERVICE_UNKNOWN, SD_BUS_ERROR_NAME_HAS_NO_OWNER}) {
+    if (sd_bus_error_has_name(&error, absent)) return problem("gameschedd is not installed or not running");
+  }
+  if (error.message == nullptr || *error.message == '\0')
+    return problem("gameschedd answered %s", error.name);
+  return problem("%s", error.message);
+}
+
+Problem problem_of_bus(int error) {
+  if (error == -ETIMEDOUT) {
+    return problem("gameschedd did not answer within %u s", static_cast<unsigned>(timeout_usec / 1'000'000));
+  }
+  return problem("no connection to the system bus (%s)", strerror(-error));
+}
+
+}  // namespace
+
+Problem problem(const char* format, ...) {
+  Problem text{};
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(text.data(), text.size(), format, arguments);
+  va_end(arguments);
+  for (char& c : text) {
+    if (c != '\0' && (static_cast<unsigned char>(c) < 0x20 || c == 0x7f)) c = '?';
+  }
+  return text;
+}
+
+Problem register_self(const Options& options) {
+  const uint64_t deadline_usec = now_usec() + timeout_usec;
+
+  // Where standard error is closed, its number is free; nothing of ours may take it.
+  const Fd opened(static_cast<int>(syscall(SYS_pidfd_open, getpid(), 0U)));
+  const Fd pidfd(opened.value < 0 ? -1 : fcntl(opened.value, F_DUPFD_CLOEXEC, STDERR_FILENO + 1));
+  if (pidfd.value < 0) return problem("cannot open a pidfd (%s)", strerror(errno));
+
+  Bus bus;
+  int r = sd_bus_open_system_with_description(&bus.value, "gamesched-run");
+  if (r < 0) return problem_of_bus(r);
+  r = run_until(bus.value, deadline_usec, [&] { return sd_bus_is_ready(bus.value) > 0; });
+  if (r < 0) return problem_of_bus(r);
+
+  Message call, reply;
+  r = make_call(bus.value, pidfd.value, options, &call.value);
+  if (r < 0) return problem("cannot make the request (%s)", strerror(-r));
+  const uint64_t never = UINT64_MAX;  // the deadline is run_until()'s
+  r = sd_bus_call_async(bus.value, nullptr, call.value, keep_reply, &reply.value, never);
+  if (r < 0) return problem_of_bus(r);
+  r = run_until(bus.value, deadline_usec, [&] { return reply.value != nullptr; });
+  if (r < 0) return problem_of_bus(r);
+
+  const sd_bus_error* error = sd_bus_message_get_error(reply.value);
+  return error == nullptr ? Problem{} : problem_of_error(*error);
+}
+
+}  // namespace gamesched::run
