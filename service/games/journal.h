@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// The games on record in the runtime directory, so that a daemon that was
+// killed and started again takes up the games that still run.
+//
+// What is read back is believed no more than a client: the process must have the
+// recorded start time and user, and every text is checked again.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "service/games/registry.h"
+
+namespace gamesched::games {
+
+struct Record {
+  GameId next_id = 1;
+  std::vector<Game> games;
+};
+
+std::string to_json(const Record& record);
+// Entries that make no sense are left out; text that is no journal is an error.
+Result<Record> from_json(std::string_view text);
+
+class Journal {
+ public:
+  explicit Journal(std::filesystem::path file) : file_(std::move(file)) {}
+
+  Result<void> write(const Registry& registry) const;
+  // Games of the record whose process still lives and is the same; returns how many were taken up.
+  Result<std::size_t> adopt_into(Registry& registry) const;
+
+ private:
+  std::filesystem::path file_;
+};
+
+}  // namespace gamesched::games

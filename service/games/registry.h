@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// The registered games. A game is held by a pidfd: its process's end ends it,
+// whatever becomes of the bus name that registered it (gamesched-run becomes the
+// game by exec). The registry tells the kernel first, then its listener.
+//
+// Ids of games are never used twice; slots 1..256 are the kernel's and are.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "service/games/options.h"
+#include "service/games/process.h"
+#include "service/kernel/backend.h"
+#include "service/loop/loop.h"
+#include "service/util/fd.h"
+#include "service/util/result.h"
+
+namespace gamesched::games {
+
+using GameId = uint64_t;
+
+struct Game {
+  GameId id = 0;
+  uint32_t slot = 0;  // Backend's game_id
+  pid_t pid = 0;
+  uid_t uid = 0;            // whose process
+  uid_t registered_by = 0;  // whose share of the limits; differs when an administrator registered it
+  uint64_t start_ticks = 0;
+  uint64_t since_realtime_usec = 0;
+  GameOptions options;  // name never empty
+};
+
+enum class EndReason { ProcessEnded, Unregistered };
+
+class Registry {
+ public:
+  Registry(Loop& loop, kernel::Backend& backend) : loop_(loop), backend_(backend) {}
+  ~Registry();
+  Registry(const Registry&) = delete;
+  Registry& operator=(const Registry&) = delete;
+
+  // Called after the change; a Game lasts only as long as the call.
+  std::function<void(const Game&)> on_added;
+  std::function<void(const Game&, EndReason)> on_ended;
+
+  // What add() would refuse now, without doing anything.
+  Result<void> room_for(const ProcessFacts& facts, uid_t registered_by) const;
+  // `facts` are those of `pidfd`, admitted by may_be_game(). AlreadyRegistered, LimitsExceeded, or the kernel's error.
+  Result<GameId> add(UniqueFd pidfd, const ProcessFacts& facts, uid_t registered_by, GameOptions options,
+                     uint64_t now_realtime_usec);
+  // Takes up a game of an earlier run of the daemon under its old id.
+  Result<void> adopt(UniqueFd pidfd, const Game& game);
+  // NoSuchGame also when the game is another user's: nothing tells the two apart. Root may end any.
+  Result<void> remove(GameId id, uid_t caller);
+
+  const Game* find(GameId id) const;
+  std::vector<const Game*> all() const;
+  std::size_t size() const { return games_.size(); }
+  GameId next_id() const { return next_id_; }
+  // Ids start here; never goes back.
+  void reserve_ids(GameId next) { next_id_ = std::max(next_id_, next); }
+
+ private:
+  struct Entry {
+    Game game;
+    UniqueFd pidfd;
+    std::unique_ptr<ProcessEnd> end;
+  };
+
+  uint32_t free_slot() const;
+  Result<void> insert(UniqueFd pidfd, Game game);
+  void end(GameId id, EndReason reason);
+
+  Loop& loop_;
+  kernel::Backend& backend_;
+  std::map<GameId, Entry> games_;
+  GameId next_id_ = 1;
+};
+
+// "/org/gamesched/Scheduler1/game/7" and back.
+std::string object_path(GameId id);
+Result<GameId> id_of_path(std::string_view path);
+
+}  // namespace gamesched::games
