@@ -6,6 +6,8 @@
 
 #include <algorithm>
 
+#include "service/util/utf8.h"
+
 namespace gamesched::run {
 namespace {
 
@@ -23,43 +25,24 @@ bool is_windows_program(std::string_view argument) {
          strncasecmp(argument.data() + argument.size() - suffix.size(), suffix.data(), suffix.size()) == 0;
 }
 
-// Length of the UTF-8 character at the start of `text`; 0 when it is none, or a control character.
-size_t character_size(std::string_view text) {
-  auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned char first = byte(0);
-  if (first < 0x80) return first >= 0x20 && first != 0x7f ? 1 : 0;
-
-  size_t size = 0;
-  char32_t code = 0, smallest = 0;
-  if ((first & 0xe0) == 0xc0) {
-    size = 2, code = first & 0x1f, smallest = 0xa0;  // U+0080 to U+009F are control characters
-  } else if ((first & 0xf0) == 0xe0) {
-    size = 3, code = first & 0x0f, smallest = 0x800;
-  } else if ((first & 0xf8) == 0xf0) {
-    size = 4, code = first & 0x07, smallest = 0x10000;
-  }
-  if (size == 0 || text.size() < size) return 0;
-  for (size_t i = 1; i < size; i++) {
-    if ((byte(i) & 0xc0) != 0x80) return 0;
-    code = code << 6 | (byte(i) & 0x3f);
-  }
-  const bool surrogate = code >= 0xd800 && code <= 0xdfff;
-  return code < smallest || code > 0x10ffff || surrogate ? 0 : size;
-}
-
 }  // namespace
 
 Label make_label(std::string_view text, size_t max_size) {
   Label label{};
   size_t used = 0;
-  for (std::string_view rest = text; !rest.empty();) {
-    const size_t size = character_size(rest);
-    if (size == 0) return Label{};
+  while (!text.empty()) {
+    const utf8::Decoded c = utf8::decode(text);
+    const bool keep = c.length != 0 && utf8::harmless(c.code_point);
+    const size_t size = keep ? c.length : 1;
     if (used + size > max_size) break;
+    if (keep) {
+      std::copy_n(text.begin(), size, label.begin() + used);
+    } else {
+      label[used] = '?';
+    }
     used += size;
-    rest.remove_prefix(size);
+    text.remove_prefix(c.length != 0 ? c.length : 1);
   }
-  std::copy_n(text.begin(), used, label.begin());
   return label;
 }
 

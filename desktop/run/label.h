@@ -3,8 +3,8 @@
 // What a game is called, found in what gamesched-run is given: its command line and environment.
 //
 // A label is for people: it is shown by gameschedctl and decides nothing. So it
-// is guessed where it was not given, and a guess that gameschedd would refuse
-// (too long, not UTF-8, control characters) is mended or left out.
+// is guessed where it was not given, and what gameschedd would refuse in a guess
+// (more bytes than it takes, broken UTF-8, control characters) is cut or replaced.
 #pragma once
 
 #include <array>
@@ -31,7 +31,7 @@ Label name_of_command(char* const* command, bool by_steam);
 // SteamAppId is 0. "" outside Steam.
 Label app_id_of_environment();
 
-// A copy cut to at most `max_size` bytes at a character's edge; "" when gameschedd would refuse the text.
+// A copy of at most `max_size` bytes, cut at a character's edge, '?' in place of what is not clean.
 Label make_label(std::string_view text, size_t max_size);
 
 }  // namespace gamesched::run
