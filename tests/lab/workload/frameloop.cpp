@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// frameloop: a process that behaves like a game. Every thread has a random name: what a thread is can be
+// told by what it does alone.
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <functional>
+#include <iostream>
+#include <memory>
+#include <new>
+#include <system_error>
+#include <thread>
+#include <vector>
+
+#include "tests/lab/workload/frame.h"
+#include "tests/lab/workload/game_threads.h"
+#include "tests/lab/workload/job_pool.h"
+#include "tests/lab/workload/options.h"
+#include "tests/lab/workload/process.h"
+#include "tests/lab/workload/work_counter.h"
+
+namespace gamesched::workload {
+namespace {
+
+struct Options {
+  Control control;
+  double hz = 60;
+  double iterations_per_us = 0;
+  double work_us = 1000;
+  unsigned jobs = 0;
+  unsigned workers = 4;
+  double job_us = 150;
+  unsigned streamers = 0;
+  uint64_t unit_iterations = 10'000;
+  bool audio = false;
+  double audio_us = 50;
+  uint16_t net_port = 0;
+  std::string input_device;
+  std::string live_path;
+  bool realtime = false;
+  bool raw = false;
+  unsigned frames = 0;
+
+  uint64_t iterations(double us) const { return static_cast<uint64_t>(us * iterations_per_us); }
+};
+
+// In a file where a path is given, so that others can watch; else private.
+LiveTotals& map_live_totals(const std::string& path) {
+  int flags = MAP_SHARED | MAP_ANONYMOUS;
+  int file = -1;
+  if (!path.empty()) {
+    flags = MAP_SHARED;
+    file = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+    if (file < 0 || ftruncate(file, sizeof(LiveTotals)) < 0) {
+      throw std::system_error(errno, std::generic_category(), path);
+    }
+  }
+  void* memory = mmap(nullptr, sizeof(LiveTotals), PROT_READ | PROT_WRITE, flags, file, 0);
+  if (memory == MAP_FAILED) throw std::system_error(errno, std::generic_category(), "mmap");
+  if (file >= 0) close(file);
+  return *new (memory) LiveTotals;
+}
+
+// Everything the process consists of, made in the order it depends on each other.
+class Game {
+ public:
+  explicit Game(const Options& options) : options_(options), live_(map_live_totals(options.live_path)) {
+    if (!options.input_device.empty()) input_ = std::make_unique<Input>(options.input_device);
+    if (options.net_port != 0) net_ = std::make_unique<Net>(options.net_port);
+    if (options.audio) audio_ = std::make_unique<Audio>(options.iterations(options.audio_us));
+    if (options.jobs > 0) {
+      pool_ = std::make_unique<JobPool>(options.workers, options.iterations(options.job_us),
+                                        [this] { begin_frame_thread(); });
+    }
+    const FrameWork work{.iterations = options.iterations(options.work_us),
+                         .jobs = options.jobs,
+                         .pool = pool_.get(),
+                         .input = input_.get()};
+    constexpr size_t most_seconds = 60;
+    const auto most_frames =
+        options.frames > 0 ? options.frames : static_cast<size_t>(most_seconds * options.hz);
+    loop_ = std::make_unique<FrameLoop>(options.hz, work, most_frames);
+    streamed_.resize(options.streamers);
+  }
+
+  // Returns whether the interval was known in time.
+  bool play() {
+    std::vector<std::jthread> threads;
+    const auto start = [&](auto body) {
+      threads.emplace_back([this, body] {
+        begin_frame_thread();
+        body();
+      });
+    };
+    for (auto& counter : streamed_) {
+      threads.emplace_back([&] {
+        hide_name();
+        counter.run(interval_, options_.unit_iterations);
+      });
+    }
+    if (audio_) start([this] { audio_->run(interval_); });
+    if (net_) start([this] { net_->run(interval_); });
+    // Not joined: it may wait for an event that never comes. The process ends without it.
+    if (input_) {
+      std::thread([this] {
+        begin_frame_thread();
+        input_->run(interval_);
+      }).detach();
+    }
+    start([this] { loop_->run(interval_, live_); });
+    const bool in_time = options_.control.announce_and_arm(interval_);
+    threads.back().join();  // with --frames the loop may end before the interval
+    if (!interval_.over(now_ns())) interval_.set(interval_.start_ns(), now_ns());
+    threads.clear();
+    return in_time;
+  }
+
+  nlohmann::json report() const {
+    nlohmann::json result = {{"pid", getpid()}, {"hz", options_.hz}, {"frame", loop_->report(options_.raw)}};
+    result["interval_ns"] = interval_.stop_ns() - interval_.start_ns();
+    if (audio_) result["audio"] = audio_->report(options_.raw);
+    if (net_) result["net"] = net_->report(options_.raw);
+    if (input_) result["input"] = input_->report(options_.raw);
+    uint64_t units = 0;
+    int64_t wait_ns = 0;
+    for (const auto& counter : streamed_) {
+      units += counter.units;
+      wait_ns = std::max(wait_ns, counter.longest_wait_ns(interval_));
+    }
+    result["streamers"] = {{"units", units}, {"longest_wait_ms", static_cast<double>(wait_ns) / ns_per_ms}};
+    return result;
+  }
+
+ private:
+  // A thread that the frame, the ear or the hand waits for: exactly those are SCHED_RR with --rr.
+  void begin_frame_thread() const {
+    hide_name();
+    if (options_.realtime) set_realtime(SCHED_RR, 1);
+  }
+
+  const Options& options_;
+  Interval interval_;
+  LiveTotals& live_;
+  std::unique_ptr<Input> input_;
+  std::unique_ptr<Net> net_;
+  std::unique_ptr<Audio> audio_;
+  std::unique_ptr<JobPool> pool_;
+  std::unique_ptr<FrameLoop> loop_;
+  std::vector<WorkCounter> streamed_;
+};
+
+void add_options(CLI::App& app, Options& options) {
+  add_control_options(app, options.control);
+  app.add_option("--iterations-per-us", options.iterations_per_us, "As printed by calibrate")->required();
+  app.add_option("--hz", options.hz, "Refreshes a second")->check(CLI::Range(1.0, 1000.0));
+  app.add_option("--frames", options.frames, "End after so many frames");
+  app.add_option("--work-us", options.work_us, "Work of the frame's own thread, on an idle machine");
+  app.add_option("--jobs", options.jobs, "Jobs a frame");
+  app.add_option("--workers", options.workers, "Threads that do them")->check(CLI::Range(1, 64));
+  app.add_option("--job-us", options.job_us, "Work of one job");
+  app.add_option("--streamers", options.streamers, "Threads that load assets without end")
+      ->check(CLI::Range(0, 64));
+  app.add_option("--unit-iterations", options.unit_iterations, "Work of one unit of a streamer");
+  app.add_flag("--audio", options.audio, "A call-back every 5 ms");
+  app.add_option("--audio-us", options.audio_us, "Work of one call-back");
+  app.add_option("--net", options.net_port, "UDP at 60 Hz to an echo at this port of the loopback device");
+  app.add_option("--input", options.input_device, "Read this evdev device");
+  app.add_option("--live", options.live_path, "Keep running totals in this file (see frame.h)");
+  app.add_flag("--rr", options.realtime, "SCHED_RR for every thread but the streamers");
+  app.add_flag("--raw", options.raw, "Report every sample");
+}
+
+}  // namespace
+}  // namespace gamesched::workload
+
+int main(int argc, char** argv) {
+  using namespace gamesched::workload;
+  static Options options;
+  CLI::App app{"A game-like frame loop that measures itself"};
+  add_options(app, options);
+  CLI11_PARSE(app, argc, argv);
+  try {
+    prepare_process();
+    // Outlives main: the input thread may still be in read() when the process ends.
+    static Game& game = *new Game(options);
+    const bool in_time = game.play();
+    auto result = game.report();
+    result["in_time"] = in_time;
+    options.control.write(result.dump());
+  } catch (const std::exception& error) {
+    std::cerr << "frameloop: " << error.what() << '\n';
+    std::_Exit(1);
+  }
+  std::_Exit(0);
+}
