@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "desktop/cli/client.h"
+
+#include <sdbus-c++/sdbus-c++.h>
+#include <systemd/sd-bus.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+#include <format>
+#include <utility>
+
+#include "desktop/cli/scheduler1_proxy.h"
+#include "service/util/file.h"
+#include "service/util/text.h"
+
+namespace gamesched::cli {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr const char* bus_name = "org.gamesched.Scheduler1";
+const sdbus::ObjectPath root_object{"/org/gamesched/Scheduler1"};
+constexpr const char* game_interface = "org.gamesched.Game1";
+
+// The service answers from memory at once; 5 s is beyond any load, and short enough to wait for.
+constexpr auto answer_timeout = 5s;
+// Here the user may be typing a password for polkit; it gives up after two minutes itself.
+constexpr auto authorization_timeout = 120s;
+
+// Texts of the service are clean by contract; the terminal relies on it, so it is enforced here.
+constexpr size_t max_text_bytes = 4096;
+std::string clean(const std::string& text) {
+  return cleaned(text, max_text_bytes);
+}
+
+using Properties = std::map<sdbus::PropertyName, sdbus::Variant>;
+using Interfaces = std::map<sdbus::InterfaceName, Properties>;
+
+// Absent properties keep their default: an older service has fewer.
+template <typename T>
+T property(const Properties& properties, const char* name) {
+  const auto it = properties.find(sdbus::PropertyName{name});
+  return it == properties.end() ? T{} : it->second.get<T>();
+}
+
+std::string text_property(const Properties& properties, const char* name) {
+  return clean(property<std::string>(properties, name));
+}
+
+Problem not_running() {
+  return {Problem::Kind::NotRunning, "gameschedd is not running"};
+}
+
+Problem problem_of(const sdbus::Error& error) {
+  const std::string& name = error.getName();
+  for (const char* absent : {SD_BUS_ERROR_SERVICE_UNKNOWN, SD_BUS_ERROR_NAME_HAS_NO_OWNER}) {
+    if (name == absent) return not_running();
+  }
+  if (name == SD_BUS_ERROR_TIMEOUT || name == "System.Error.ETIMEDOUT") {
+    return {Problem::Kind::Failed, "gameschedd does not answer"};
+  }
+  if (name == SD_BUS_ERROR_NO_REPLY) {
+    return {Problem::Kind::Failed,
+            "gameschedd ended or did not answer in time; see journalctl -u gameschedd"};
+  }
+  return {Problem::Kind::Failed, error.getMessage().empty() ? clean(name) : clean(error.getMessage())};
+}
+
+// Runs `call` and turns the exception of the bus library into a Problem.
+template <typename Call>
+auto guarded(Call call) -> Expected<decltype(call())> {
+  try {
+    if constexpr (std::is_void_v<decltype(call())>) {
+      call();
+      return {};
+    } else {
+      return call();
+    }
+  } catch (const sdbus::Error& error) {
+    return std::unexpected(problem_of(error));
+  }
+}
+
+class Scheduler : public sdbus::ProxyInterfaces<org::gamesched::Scheduler1_proxy> {
+ public:
+  Scheduler(sdbus::IConnection& connection, const std::string& destination)
+      : ProxyInterfaces(connection, sdbus::ServiceName{destination}, root_object) {
+  }  // no registerProxy(): no signals
+
+ private:
+  void onEjected(const std::string&, const std::string&, const uint32_t&) override {}
+};
+
+Game make_game(const std::string& path, const Properties& properties) {
+  return {.path = path,
+          .pid = property<uint32_t>(properties, "Pid"),
+          .uid = property<uint32_t>(properties, "Uid"),
+          .name = text_property(properties, "Name"),
+          .app_id = text_property(properties, "AppId"),
+          .source = text_property(properties, "Source"),
+          .since_usec = property<uint64_t>(properties, "Since"),
+          .target_fps = property<uint32_t>(properties, "TargetFps")};
+}
+
+std::string first_line(const std::filesystem::path& path) {
+  constexpr size_t max_bytes = 4096;  // a sysfs attribute is one page
+  const auto content = read_file(path, max_bytes);
+  if (!content) return "";
+  return clean(content->substr(0, content->find('\n')));
+}
+
+}  // namespace
+
+Client::Client(std::unique_ptr<sdbus::IConnection> connection) : connection_(std::move(connection)) {}
+Client::Client(Client&&) noexcept = default;
+Client::~Client() = default;
+
+Expected<Client> Client::connect() {
+  sd_bus* bus = nullptr;
+  int r = sd_bus_open_system_with_description(&bus, "gameschedctl");
+  if (r >= 0) r = sd_bus_set_allow_interactive_authorization(bus, 1);
+  if (r < 0) {
+    sd_bus_unref(bus);
+    return std::unexpected(Problem{Problem::Kind::Failed,
+                                   std::format("no connection to the system bus ({})", std::strerror(-r))});
+  }
+  return guarded([&] {
+    auto connection = sdbus::createBusConnection(bus);
+    connection->setMethodCallTimeout(answer_timeout);
+    return Client(std::move(connection));
+  });
+}
+
+// The unique name of the service. Throws NameHasNoOwner.
+std::string Client::owner() {
+  auto bus = sdbus::createProxy(*connection_, sdbus::ServiceName{"org.freedesktop.DBus"},
+                                sdbus::ObjectPath{"/org/freedesktop/DBus"});
+  std::string owner;
+  bus->callMethod("GetNameOwner")
+      .onInterface("org.freedesktop.DBus")
+      .withArguments(bus_name)
+      .storeResultsTo(owner);
+  return owner;
+}
+
+Expected<Service> Client::service() {
+  return guarded([&] {
+    // One GetAll, so that state, reason and detectors are of one moment.
+    auto proxy = sdbus::createProxy(*connection_, sdbus::ServiceName{owner()}, root_object);
+    const Properties all =
+        proxy->getAllProperties().onInterface(org::gamesched::Scheduler1_proxy::INTERFACE_NAME);
+    Service service{.version = text_property(all, "Version"),
+                    .state = text_property(all, "State"),
+                    .reason = text_property(all, "StateReason"),
+                    .enabled = property<bool>(all, "Enabled"),
+                    .attach = text_property(all, "Attach"),
+                    .detectors = {}};
+    using DetectorRow = sdbus::Struct<std::string, bool, std::string>;
+    for (const DetectorRow& row : property<std::vector<DetectorRow>>(all, "Detectors")) {
+      service.detectors.push_back({clean(row.get<0>()), row.get<1>(), clean(row.get<2>())});
+    }
+    return service;
+  });
+}
+
+Expected<std::vector<Game>> Client::games() {
+  return guarded([&] {
+    auto proxy = sdbus::createProxy(*connection_, sdbus::ServiceName{owner()}, root_object);
+    std::map<sdbus::ObjectPath, Interfaces> objects;
+    proxy->callMethod("GetManagedObjects")
+        .onInterface("org.freedesktop.DBus.ObjectManager")
+        .storeResultsTo(objects);
+    std::vector<Game> games;
+    for (const auto& [path, interfaces] : objects) {
+      const auto game = interfaces.find(sdbus::InterfaceName{game_interface});
+      if (game != interfaces.end()) games.push_back(make_game(path, game->second));
+    }
+    std::ranges::sort(games, {}, [](const Game& game) { return std::pair(game.since_usec, game.path); });
+    return games;
+  });
+}
+
+Expected<Counters> Client::counters() {
+  return guarded([&] { return Counters(Scheduler(*connection_, owner()).GetCounters()); });
+}
+
+Expected<void> Client::set_enabled(bool enabled) {
+  return guarded([&] {
+    connection_->setMethodCallTimeout(authorization_timeout);
+    Scheduler(*connection_, bus_name).SetEnabled(enabled);
+  });
+}
+
+Kernel read_kernel(const std::filesystem::path& sched_ext) {
+  return {.state = first_line(sched_ext / "state"), .scheduler = first_line(sched_ext / "root/ops")};
+}
+
+}  // namespace gamesched::cli

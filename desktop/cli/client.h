@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// gameschedctl's side of the bus, and its own look at the kernel.
+//
+// Looking never starts the service: a question goes to whoever owns the name
+// now, by its unique name, and to nobody when the name has no owner. Only
+// set_enabled(), which is remembered, lets the bus start it.
+//
+// Failures are typed: Problem::Kind decides the exit status, its text is one
+// sentence for people.
+#pragma once
+
+#include <expected>
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "desktop/cli/model.h"
+
+namespace sdbus {
+class IConnection;
+}
+
+namespace gamesched::cli {
+
+struct Problem {
+  enum class Kind {
+    NotRunning,  // nobody owns the name, and nobody could be started
+    Failed,      // refused, no answer, no bus
+  };
+  Kind kind = Kind::Failed;
+  std::string text;
+};
+
+template <typename T>
+using Expected = std::expected<T, Problem>;
+
+class Client {
+ public:
+  static Expected<Client> connect();
+  Client(Client&&) noexcept;
+  ~Client();
+
+  Expected<Service> service();
+  Expected<std::vector<Game>> games();
+  Expected<Counters> counters();
+  Expected<void> set_enabled(bool enabled);
+
+ private:
+  explicit Client(std::unique_ptr<sdbus::IConnection> connection);
+  std::string owner();
+
+  std::unique_ptr<sdbus::IConnection> connection_;
+};
+
+// `sched_ext` is /sys/kernel/sched_ext, or a folder like it.
+Kernel read_kernel(const std::filesystem::path& sched_ext);
+
+}  // namespace gamesched::cli

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// What gameschedctl knows and prints: plain data, read by client.h, written
+// out by text_output.h and json_output.h.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace gamesched::cli {
+
+// /sys/kernel/sched_ext, read by gameschedctl itself: the truth even where the service is absent.
+struct Kernel {
+  std::string state;      // "disabled", "enabled", ...; "" when this kernel has no sched_ext
+  std::string scheduler;  // root/ops; "" when none is attached
+};
+
+struct Detector {
+  std::string name;
+  bool attached = false;
+  std::string reason;
+};
+
+// Properties of org.gamesched.Scheduler1.
+struct Service {
+  std::string version;
+  std::string state;
+  std::string reason;
+  bool enabled = false;
+  std::string attach;
+  std::vector<Detector> detectors;
+};
+
+// Properties of org.gamesched.Game1.
+struct Game {
+  std::string path;
+  uint32_t pid = 0;
+  uint32_t uid = 0;
+  std::string name;
+  std::string app_id;
+  std::string source;
+  uint64_t since_usec = 0;  // CLOCK_REALTIME
+  uint32_t target_fps = 0;  // 0: unknown
+};
+
+struct Status {
+  std::optional<Service> service;  // none: gameschedd does not run
+  std::vector<Game> games;         // oldest first
+  Kernel kernel;
+};
+
+using Counters = std::map<std::string, uint64_t>;
+
+}  // namespace gamesched::cli
