@@ -25,9 +25,10 @@ class Samples {
   nlohmann::json summary(bool raw) const {
     auto sorted = values_ns_;
     std::sort(sorted.begin(), sorted.end());
+    constexpr double rounding = 1e-6;  // 99.9 % of 1000 is 999, not 999.0000001
     const auto percentile_us = [&](double p) -> nlohmann::json {
       if (sorted.empty()) return nullptr;
-      const auto rank = static_cast<size_t>(std::ceil(p / 100 * static_cast<double>(sorted.size())));
+      const auto rank = static_cast<size_t>(std::ceil(p * static_cast<double>(sorted.size()) / 100 - rounding));
       return static_cast<double>(sorted[std::max<size_t>(rank, 1) - 1]) / ns_per_us;
     };
     nlohmann::json result = {{"count", sorted.size()},       {"p50_us", percentile_us(50)},

@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""One block: one rival, one load, one measured interval."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import time
+from collections.abc import Callable
+
+from figures import Costs
+from guest import Guest, Program
+from rivals import Rival
+
+UNIT_ITERATIONS = 10_000  # of a hog or a streamer: 0.1 ms and less, far below any slice
+CHILD_ITERATIONS = 40_000
+
+
+@dataclasses.dataclass(frozen=True)
+class Machine:
+    """What calibration found; passed on to every program."""
+
+    iterations_per_us: float
+    costs: Costs
+
+    @staticmethod
+    def measure(guest: Guest) -> Machine:
+        found = guest.calibrate()
+        per_us = found["iterations_per_us"]
+        costs = Costs(unit_us=UNIT_ITERATIONS / per_us,
+                      child_us=found["empty_child_us"] + CHILD_ITERATIONS / per_us)
+        return Machine(per_us, costs)
+
+
+@dataclasses.dataclass(frozen=True)
+class Load:
+    """Options of frameloop and of hogs."""
+
+    name: str
+    game: tuple = ()
+    hogs: int = 0
+    storms: int = 0
+    sleepers: int = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class Timing:
+    # Long enough for a scheduler that learns to have learned, and for go() to reach everybody.
+    warmup_s: float = 0.8
+    seconds: float = 2.0
+
+
+def background(guest: Guest, load: Load):
+    return guest.run("hogs", "--hogs", load.hogs, "--storm", load.storms,
+                     "--sleepers", load.sleepers, "--unit-iterations", UNIT_ITERATIONS,
+                     "--child-iterations", CHILD_ITERATIONS)
+
+
+def play(
+    guest: Guest,
+    machine: Machine,
+    rival: Rival,
+    load: Load,
+    timing: Timing,
+    companions: list[tuple[str, tuple]] = (),
+    on_tick: Callable[[Program], None] | None = None,
+    tick_s: float = 0.1,
+) -> list[dict]:
+    """Results of the game, the hogs and the companions, in this order."""
+    game_options = ("--raw", "--iterations-per-us", machine.iterations_per_us,
+                    "--unit-iterations", UNIT_ITERATIONS, *load.game, *rival.game_options)
+    rival.prepare()
+    with contextlib.ExitStack() as stack:
+        others = [stack.enter_context(background(guest, load))]
+        others += [stack.enter_context(guest.run(name, *options)) for name, options in companions]
+        for program in others:
+            program.await_ready()
+        game = stack.enter_context(guest.run("frameloop", *game_options, command=rival.command))
+        game.await_ready()
+        rival.started()
+        start_ns = time.monotonic_ns() + int(timing.warmup_s * 1e9)
+        stop_ns = start_ns + int(timing.seconds * 1e9)
+        for program in (game, *others):
+            program.go(start_ns, stop_ns)
+        if on_tick:
+            while time.monotonic_ns() < stop_ns and not game.ended(tick_s):
+                on_tick(game)
+        # The game's end may detach our scheduler: look while it is still there.
+        wait_until(stop_ns - int(0.01e9))
+        rival.ended()
+        return [program.result() for program in (game, *others)]
+
+
+def wait_until(time_ns: int) -> None:
+    time.sleep(max(0, time_ns - time.monotonic_ns()) / 1e9)

@@ -1,0 +1,254 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Numbers only: percentiles, totals of blocks, ratios against targets, tables.
+
+Nothing here starts a process, reads a clock or prints. Times are nanoseconds until
+they become a figure.
+
+A rival is one way of scheduling the same work. Blocks of the rivals are interleaved;
+what is reported of a rival is over all its blocks together (samples are pooled, never
+percentiles averaged).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+DEFAULT, NICE, REALTIME, OURS = "default", "nice-10", "rr", "ours"
+
+
+@dataclasses.dataclass(frozen=True)
+class Figure:
+    """One row. `better` says on which side of `target` the value must be."""
+
+    id: str
+    name: str
+    value: float | None
+    unit: str
+    kernel: str
+    target: float | None = None
+    better: str = "lower"
+
+    def met(self) -> bool | None:
+        if self.target is None:
+            return None
+        if self.value is None:
+            return False
+        if self.better == "lower":
+            return self.value <= self.target
+        return self.value >= self.target
+
+
+def percentile(samples: list[int], p: float) -> float | None:
+    """Nearest rank: always a value that occurred."""
+    if not samples:
+        return None
+    rank = math.ceil(round(p * len(samples) / 100, 6))  # 99.9 % of 1000 is 999, not 999.0000001
+    return sorted(samples)[max(rank, 1) - 1]
+
+
+def ratio(value: float | None, base: float | None) -> float | None:
+    if value is None or not base:
+        return None
+    return value / base
+
+
+def scaled(value: float | None, divisor: float) -> float | None:
+    return None if value is None else value / divisor
+
+
+@dataclasses.dataclass(frozen=True)
+class Costs:
+    """What one piece of counted work takes on an idle machine, in microseconds."""
+
+    unit_us: float
+    child_us: float
+
+
+@dataclasses.dataclass
+class Totals:
+    """All blocks of one rival under one load."""
+
+    blocks: int = 0
+    refreshes: int = 0
+    missed: int = 0
+    frame_ns: list[int] = dataclasses.field(default_factory=list)
+    wake_ns: list[int] = dataclasses.field(default_factory=list)
+    input_ns: list[int] = dataclasses.field(default_factory=list)
+    audio_missed: int = 0
+    delivery_ns: list[int] = dataclasses.field(default_factory=list)
+    background_us: float = 0
+    streamed_units: int = 0
+    longest_wait_ms: float = 0
+
+    def add(self, game: dict, background: dict, costs: Costs) -> None:
+        self.blocks += 1
+        frame = game["frame"]
+        self.refreshes += frame["refreshes"]
+        self.missed += frame["missed"]
+        self.frame_ns += frame["time"]["raw_ns"]
+        self.wake_ns += frame["wake"]["raw_ns"]
+        self.input_ns += game.get("input", {}).get("latency", {}).get("raw_ns", [])
+        self.audio_missed += game.get("audio", {}).get("missed", 0)
+        self.delivery_ns += game.get("net", {}).get("delivery", {}).get("raw_ns", [])
+        self.background_us += work_us(background, costs)
+        self.streamed_units += game["streamers"]["units"]
+        self.longest_wait_ms = max(
+            self.longest_wait_ms,
+            longest_wait_ms(background),
+            game["streamers"]["longest_wait_ms"],
+        )
+
+    def missed_share(self) -> float | None:
+        return ratio(self.missed, self.refreshes)
+
+
+def work_us(background: dict, costs: Costs) -> float:
+    return (
+        background["hogs"]["units"] * costs.unit_us
+        + background["storm"]["children"] * costs.child_us
+    )
+
+
+def longest_wait_ms(background: dict) -> float:
+    return max(background["hogs"]["longest_wait_ms"], background["storm"]["longest_wait_ms"])
+
+
+def against(
+    id: str,
+    what: str,
+    values: dict[str, float | None],
+    limits: dict[str, float],
+    kernel: str,
+    better: str = "lower",
+) -> list[Figure]:
+    """Ours divided by each rival of `limits`, with the limit as its target."""
+    return [
+        Figure(id, f"{what}, ours / {rival}", ratio(values.get(OURS), values[rival]),
+               "ratio", kernel, limit, better)
+        for rival, limit in limits.items()
+        if rival in values and OURS in values
+    ]
+
+
+def absolute(
+    id: str,
+    what: str,
+    unit: str,
+    values: dict[str, float | None],
+    kernel: str,
+    target: float | None = None,
+    better: str = "lower",
+) -> list[Figure]:
+    """The value of every rival; the target is ours alone."""
+    return [
+        Figure(id, f"{what}, {rival}", value, unit, kernel,
+               target if rival == OURS else None, better)
+        for rival, value in values.items()
+    ]
+
+
+# The limits that a critical thread's latency must keep, against what a user has without us: the
+# kernel's default, GameMode's renice, and real-time priority, which is the best there can be.
+LATENCY_LIMITS = {DEFAULT: 1 / 15, NICE: 1 / 5, REALTIME: 1.5}
+MISSED_LIMIT = 0.003
+# Below this the default scheduler does well enough that a factor says nothing.
+DEFAULT_MISSES_MANY = 0.15
+MISSED_FACTOR = 1 / 50
+LONGEST_WAIT_LIMIT_MS = 250
+
+
+def _each(totals: dict[str, Totals], value) -> dict[str, float | None]:
+    return {rival: value(t) for rival, t in totals.items()}
+
+
+def missed_figures(load: str, totals: dict[str, Totals], kernel: str) -> list[Figure]:
+    shares = _each(totals, Totals.missed_share)
+    rows = absolute("POL-1", f"missed frames, {load}", "share", shares, kernel, MISSED_LIMIT)
+    if (shares.get(DEFAULT) or 0) > DEFAULT_MISSES_MANY:
+        rows += against("POL-1", f"missed frames, {load}", shares,
+                        {DEFAULT: MISSED_FACTOR}, kernel)
+    return rows
+
+
+def frames_figures(load: str, totals: dict[str, Totals], kernel: str) -> list[Figure]:
+    """One frame thread against an overloaded machine."""
+    wake = _each(totals, lambda t: scaled(percentile(t.wake_ns, 99), 1000))
+    work = _each(totals, lambda t: t.background_us)
+    wait = _each(totals, lambda t: t.longest_wait_ms)
+    what = f"wake-to-run p99, {load}"
+    return [
+        *missed_figures(load, totals, kernel),
+        *absolute("POL-2", what, "us", wake, kernel),
+        *against("POL-2", what, wake, LATENCY_LIMITS, kernel),
+        *against("POL-1", f"background work, {load}", work, {DEFAULT: 0.98}, kernel, "higher"),
+        *absolute("POL-1", f"longest background wait, {load}", "ms", wait, kernel,
+                  LONGEST_WAIT_LIMIT_MS),
+    ]
+
+
+def jobs_figures(load: str, totals: dict[str, Totals], kernel: str) -> list[Figure]:
+    """A whole game: job system, streaming, audio, network, input."""
+    frame = _each(totals, lambda t: scaled(percentile(t.frame_ns, 99), 1e6))
+    wake = _each(totals, lambda t: scaled(percentile(t.wake_ns, 99), 1000))
+    event = _each(totals, lambda t: scaled(percentile(t.input_ns, 99), 1000))
+    delivery = _each(totals, lambda t: scaled(percentile(t.delivery_ns, 99), 1000))
+    rows = [
+        *missed_figures(load, totals, kernel),
+        *absolute("POL-7", f"frame time p99, {load}", "ms", frame, kernel),
+        *against("POL-7", f"frame time p99, {load}", frame, {NICE: 0.5, REALTIME: 1.2}, kernel),
+        *absolute("POL-2", f"wake-to-run p99, {load}", "us", wake, kernel),
+        *against("POL-7", f"background work, {load}",
+                 _each(totals, lambda t: t.background_us), {DEFAULT: 0.95}, kernel, "higher"),
+        *against("POL-7", f"streaming work, {load}",
+                 _each(totals, lambda t: t.streamed_units), {DEFAULT: 0.95}, kernel, "higher"),
+        *absolute("POL-1", f"longest background wait, {load}", "ms",
+                  _each(totals, lambda t: t.longest_wait_ms), kernel, LONGEST_WAIT_LIMIT_MS),
+        *absolute("AU-6", f"audio periods missed, {load}", "count",
+                  _each(totals, lambda t: t.audio_missed), kernel, 0),
+        *absolute("NET-2", f"datagram to game thread p99, {load}", "us", delivery, kernel),
+    ]
+    if any(t.input_ns for t in totals.values()):
+        what = f"input event to game thread p99, {load}"
+        rows += absolute("IN-10", what, "us", event, kernel)
+        rows += against("IN-10", what, event, LATENCY_LIMITS, kernel)
+    return rows
+
+
+def document(figures: list[Figure]) -> dict:
+    return {"figures": [dataclasses.asdict(figure) for figure in figures]}
+
+
+def shown(value: float | None) -> str:
+    """Three significant digits, without exponents; counts as they are."""
+    if value is None:
+        return "-"
+    if value == 0 or (float(value).is_integer() and abs(value) < 1e6):
+        return f"{value:.0f}"
+    digits = max(2 - math.floor(math.log10(abs(value))), 0)
+    return f"{value:.{digits}f}"
+
+
+def table(header: list[str], rows: list[list[str]], numbers_from: int = 1) -> str:
+    """Columns from `numbers_from` on are aligned to the right."""
+    widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
+
+    def line(row: list[str]) -> str:
+        cells = (
+            cell.rjust(width) if i >= numbers_from else cell.ljust(width)
+            for i, (cell, width) in enumerate(zip(row, widths))
+        )
+        return "  ".join(cells).rstrip()
+
+    return "\n".join([line(header), "  ".join("-" * w for w in widths), *map(line, rows)])
+
+
+def figures_table(figures: list[Figure]) -> str:
+    words = {True: "ok", False: "MISSED", None: ""}
+    signs = {"lower": "<=", "higher": ">="}
+    rows = [
+        [f.id, f.name, shown(f.value), f.unit,
+         "" if f.target is None else f"{signs[f.better]} {shown(f.target)}", words[f.met()]]
+        for f in figures
+    ]
+    return table(["id", "figure", "value", "unit", "target", ""], rows, numbers_from=2)

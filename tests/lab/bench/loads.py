@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The loads that the figures are about, sized for four virtual CPUs.
+
+Under instruction counting all busy CPUs share one stream of instructions: with four
+busy, each runs at a quarter. Work is in microseconds of the idle machine, so a frame
+takes four times as long there: about half of its period, and 2 to 3 ms for the game
+with jobs.
+"""
+
+from __future__ import annotations
+
+from block import Load
+
+FRAME_WORK_US = {60: 2000, 144: 800, 240: 400}
+
+
+def frames(hz: int) -> Load:
+    """One frame thread; four times as many hogs as CPUs, and a fork storm."""
+    return Load(f"{hz} Hz, 16 hogs + fork storm",
+                game=("--hz", hz, "--work-us", FRAME_WORK_US[hz]), hogs=16, storms=3)
+
+
+def jobs(hz: int, echo_port: str, mouse: str | None) -> Load:
+    """A game with 8 jobs a frame, streaming, audio, network and, where there is a mouse, input."""
+    work_us, job_us = {60: (400, 150), 144: (200, 100)}[hz]
+    game = ("--hz", hz, "--work-us", work_us, "--jobs", 8, "--workers", 4, "--job-us", job_us,
+            "--streamers", 4, "--audio", "--audio-us", 20, "--net", echo_port,
+            *(("--input", mouse) if mouse else ()))
+    return Load(f"job game {hz} Hz, 8 hogs + fork storm", game=game, hogs=8, storms=3)

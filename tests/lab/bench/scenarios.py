@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Rivals side by side under one load: blocks interleaved, order rotated."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import figures
+import loads
+from block import Load, Machine, Timing, play
+from figures import Figure, Totals
+from guest import BenchError, Guest
+from live import Screen, Watch
+from rivals import Rival, rotated
+
+
+@dataclasses.dataclass(frozen=True)
+class Context:
+    """Everything a scenario needs."""
+
+    guest: Guest
+    machine: Machine
+    rivals: list[Rival]
+    blocks: int
+    timing: Timing
+    screen: Screen
+    ns_per_instruction: float = 0  # 0: the clock is no instruction count
+
+
+def compare(context: Context, load: Load) -> dict[str, Totals]:
+    totals = {rival.name: Totals() for rival in context.rivals}
+    context.screen.say(f"\n{load.name}")
+    for number in range(context.blocks):
+        for rival in rotated(context.rivals, number):
+            watch = Watch(context.guest.scratch(f"live-{number}-{rival.name}"))
+            title = f"  block {number + 1}  {rival.label:<26}"
+            watched = dataclasses.replace(load, game=(*load.game, "--live", watch.path))
+
+            def tick(_, watch=watch, title=title):
+                watch.look()
+                context.screen.update(f"{title} missed {watch.missed:>4}  {watch.bars()}")
+
+            game, background = play(context.guest, context.machine, rival, watched,
+                                    context.timing, on_tick=tick)
+            totals[rival.name].add(game, background, context.machine.costs)
+            context.screen.finish(title + block_line(game, background, context.machine))
+    return totals
+
+
+def block_line(game: dict, background: dict, machine: Machine) -> str:
+    frame = game["frame"]
+    wake = frame["wake"]
+    parts = [
+        f" missed {frame['missed']:>4}/{frame['refreshes']:<4}",
+        f"frame p99 {(frame['time']['p99_us'] or 0) / 1000:6.2f} ms",
+        f"wake p50/p99 {wake['p50_us'] or 0:5.0f}/{wake['p99_us'] or 0:5.0f} us",
+        f"background {figures.work_us(background, machine.costs) / 1000:5.0f} ms",
+    ]
+    if game["streamers"]["units"]:
+        streamed = game["streamers"]["units"] * machine.costs.unit_us / 1000
+        parts.append(f"streaming {streamed:5.0f} ms")
+    if "input" in game:
+        parts.append(f"input p99 {game['input']['latency']['p99_us'] or 0:5.0f} us")
+    parts.append(f"longest wait {max(figures.longest_wait_ms(background), game['streamers']['longest_wait_ms']):4.0f} ms")
+    return "  ".join(parts)
+
+
+def frames(context: Context) -> list[Figure]:
+    rows = []
+    for hz in loads.FRAME_WORK_US:
+        load = loads.frames(hz)
+        rows += figures.frames_figures(load.name, compare(context, load), context.guest.kernel)
+    return rows
+
+
+def jobs(context: Context) -> list[Figure]:
+    _, port = context.guest.service("echo", ready_option=False)
+    try:
+        _, mouse = context.guest.service("mouse", "--hz", 1000)
+    except BenchError as error:
+        context.screen.say(f"no input figures: {error}")
+        mouse = None
+    rows = []
+    for hz in (60, 144):
+        load = loads.jobs(hz, port, mouse)
+        rows += figures.jobs_figures(load.name, compare(context, load), context.guest.kernel)
+    return rows

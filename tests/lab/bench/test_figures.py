@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Unit tests of the figures: no process, no clock."""
+
+import unittest
+
+import figures
+from figures import Costs, Figure, Totals
+
+
+def block(missed=0, frames=100, frame_ns=1_000_000, wake_ns=1000, units=1000, wait_ms=1.0):
+    game = {
+        "frame": {"refreshes": frames + missed, "missed": missed,
+                  "time": {"raw_ns": [frame_ns] * frames},
+                  "wake": {"raw_ns": [wake_ns] * frames}},
+        "streamers": {"units": units, "longest_wait_ms": wait_ms},
+    }
+    background = {"hogs": {"units": units, "longest_wait_ms": wait_ms},
+                  "storm": {"children": 10, "longest_wait_ms": 0.5}}
+    return game, background
+
+
+def totals(*blocks):
+    result = Totals()
+    for game, background in blocks:
+        result.add(game, background, Costs(unit_us=2, child_us=3))
+    return result
+
+
+def by_name(rows):
+    return {row.name: row for row in rows}
+
+
+class APercentile(unittest.TestCase):
+    def test_is_a_value_that_occurred(self):
+        self.assertEqual(figures.percentile([30, 10, 20], 50), 20)
+        self.assertEqual(figures.percentile(list(range(1, 101)), 99), 99)
+        self.assertEqual(figures.percentile(list(range(1, 1001)), 99.9), 999)
+
+    def test_of_few_samples_is_the_worst(self):
+        self.assertEqual(figures.percentile([1, 2, 3], 99), 3)
+
+    def test_of_nothing_is_nothing(self):
+        self.assertIsNone(figures.percentile([], 99))
+
+
+class AFigure(unittest.TestCase):
+    def figure(self, value, better):
+        return Figure("X-1", "x", value, "ratio", "7.3", 0.5, better)
+
+    def test_is_met_on_the_better_side_of_its_target(self):
+        self.assertTrue(self.figure(0.5, "lower").met())
+        self.assertFalse(self.figure(0.51, "lower").met())
+        self.assertTrue(self.figure(0.5, "higher").met())
+        self.assertFalse(self.figure(0.49, "higher").met())
+
+    def test_without_a_value_is_not_met(self):
+        self.assertFalse(self.figure(None, "lower").met())
+
+    def test_without_a_target_is_neither(self):
+        self.assertIsNone(Figure("X-1", "x", 1, "ms", "7.3").met())
+
+
+class TotalsOfBlocks(unittest.TestCase):
+    def test_add_work_and_keep_the_longest_wait(self):
+        sum_ = totals(block(wait_ms=1), block(wait_ms=7, units=500))
+        self.assertEqual(sum_.background_us, (1000 + 500) * 2 + 20 * 3)
+        self.assertEqual(sum_.longest_wait_ms, 7)
+        self.assertEqual(sum_.streamed_units, 1500)
+
+    def test_pool_samples_instead_of_averaging_percentiles(self):
+        sum_ = totals(block(wake_ns=1), *[block(wake_ns=9)] * 3)
+        self.assertEqual(figures.percentile(sum_.wake_ns, 25), 1)
+        self.assertEqual(figures.percentile(sum_.wake_ns, 26), 9)
+
+    def test_share_of_missed_frames_is_of_all_refreshes(self):
+        self.assertEqual(totals(block(missed=25, frames=75)).missed_share(), 0.25)
+
+
+class FramesFigures(unittest.TestCase):
+    def rows(self, default, ours):
+        return by_name(figures.frames_figures(
+            "60 Hz", {"default": totals(default), "ours": totals(ours)}, "7.3"))
+
+    def test_compare_with_the_default_where_it_misses_many(self):
+        rows = self.rows(block(missed=50, frames=50), block(missed=1, frames=99))
+        row = rows["missed frames, 60 Hz, ours / default"]
+        self.assertAlmostEqual(row.value, 0.02)
+        self.assertTrue(row.met())
+        self.assertFalse(rows["missed frames, 60 Hz, ours"].met())
+
+    def test_do_not_where_it_misses_few(self):
+        rows = self.rows(block(missed=1), block())
+        self.assertNotIn("missed frames, 60 Hz, ours / default", rows)
+
+    def test_hold_ours_alone_to_the_target(self):
+        rows = self.rows(block(wait_ms=400), block(wait_ms=300))
+        self.assertIsNone(rows["longest background wait, 60 Hz, default"].met())
+        self.assertFalse(rows["longest background wait, 60 Hz, ours"].met())
+
+    def test_want_the_background_to_get_its_work_done(self):
+        rows = self.rows(block(units=1000), block(units=900))
+        self.assertFalse(rows["background work, 60 Hz, ours / default"].met())
+
+
+class ATable(unittest.TestCase):
+    def test_aligns_numbers_to_the_right(self):
+        self.assertEqual(figures.table(["a", "n"], [["xyz", "1"], ["x", "100"]]),
+                         "a      n\n---  ---\nxyz    1\nx    100")
+
+    def test_shows_three_digits(self):
+        shown = [figures.shown(v) for v in (None, 0, 3, 1234.5, 12.345, 0.066666, 0.9996)]
+        self.assertEqual(shown, ["-", "0", "3", "1234", "12.3", "0.0667", "1.000"])
+
+
+if __name__ == "__main__":
+    unittest.main()
