@@ -4,6 +4,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <limits>
 #include <nlohmann/json.hpp>
 
@@ -21,7 +22,10 @@ using nlohmann::json;
 template <typename Number>
 Number number(const json& object, const char* key) {
   const auto value = object.at(key).get<uint64_t>();
-  if (value > static_cast<uint64_t>(std::numeric_limits<Number>::max())) throw std::out_of_range(key);
+  // Half of the range at most: ids that are counted on from here never overflow.
+  constexpr uint64_t most =
+      std::min<uint64_t>(std::numeric_limits<Number>::max(), std::numeric_limits<int64_t>::max());
+  if (value > most) throw std::out_of_range(key);
   return static_cast<Number>(value);
 }
 

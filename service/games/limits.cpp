@@ -26,8 +26,8 @@ Result<void> RateLimit::take(uid_t uid, uint64_t now_usec) {
     const auto wait_sec = static_cast<int>(std::ceil((1 - bucket.tokens) / per_sec));
     return fail(Error::Code::LimitsExceeded, "More than " + std::to_string(burst_) + " changes in " +
                                                  std::to_string(window_usec_ / usec_per_sec) +
-                                                 " seconds by one user; try again in " + std::to_string(wait_sec) +
-                                                 " s.");
+                                                 " seconds by one user; try again in " +
+                                                 std::to_string(wait_sec) + " s.");
   }
   bucket.tokens -= 1;
   return {};
@@ -36,9 +36,10 @@ Result<void> RateLimit::take(uid_t uid, uint64_t now_usec) {
 Result<PendingLimit::Slip> PendingLimit::take(uid_t uid) {
   uint32_t& pending = pending_[uid];
   if (pending >= maximum_) {
-    return fail(Error::Code::LimitsExceeded, std::to_string(maximum_) +
-                                                 " requests of this user are being decided already; answer the "
-                                                 "open password dialogs first.");
+    return fail(Error::Code::LimitsExceeded,
+                std::to_string(maximum_) +
+                    " requests of this user are being decided already; answer the "
+                    "open password dialogs first.");
   }
   ++pending;
   return Slip(*this, uid);

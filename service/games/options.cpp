@@ -9,7 +9,8 @@ namespace {
 Result<void> check_text(const std::string& key, const std::string& value, std::size_t max_bytes) {
   if (value.size() > max_bytes) {
     return fail(Error::Code::InvalidArgument, "Option \"" + key + "\" has " + std::to_string(value.size()) +
-                                                  " bytes; at most " + std::to_string(max_bytes) + " are allowed.");
+                                                  " bytes; at most " + std::to_string(max_bytes) +
+                                                  " are allowed.");
   }
   if (!is_clean(value)) {
     return fail(Error::Code::InvalidArgument,
@@ -29,7 +30,8 @@ Result<void> check_options(const GameOptions& options) {
 Result<void> check_target_fps(uint32_t target_fps) {
   if (target_fps >= 1 && target_fps <= GameOptions::max_target_fps) return {};
   return fail(Error::Code::InvalidArgument, "Option \"target-fps\" is " + std::to_string(target_fps) +
-                                                "; pass 1 to " + std::to_string(GameOptions::max_target_fps) + ".");
+                                                "; pass 1 to " + std::to_string(GameOptions::max_target_fps) +
+                                                ".");
 }
 
 }  // namespace gamesched::games

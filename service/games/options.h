@@ -21,7 +21,8 @@ struct GameOptions {
   uint32_t target_fps = 0;  // 0: unknown
 };
 
-// InvalidArgument, the sentence names the option. A target_fps of 0 is "not given" to the first, wrong to the second.
+// InvalidArgument, the sentence names the option. A target_fps of 0 is "not given" to the first, wrong to the
+// second.
 Result<void> check_options(const GameOptions& options);
 Result<void> check_target_fps(uint32_t target_fps);
 

@@ -72,7 +72,8 @@ Result<ProcessFacts> inspect(int pidfd) {
   }
   if (*pid < 0 || !alive(pidfd)) return std::unexpected(ended());
   if (*pid == 0) {
-    return fail(Error::Code::NotYourProcess, "The process lives outside the process-id namespace of gameschedd.");
+    return fail(Error::Code::NotYourProcess,
+                "The process lives outside the process-id namespace of gameschedd.");
   }
   ProcessFacts facts;
   if (!ask_kernel(pidfd, facts)) {
@@ -92,19 +93,22 @@ Result<ProcessFacts> inspect(int pidfd) {
 Result<void> may_be_game(const ProcessFacts& facts, pid_t own_pid) {
   const std::string who = "Process " + std::to_string(facts.tgid);
   if (facts.zombie) return std::unexpected(ended());
-  if (facts.tgid == 1) return fail(Error::Code::NotAGame, "Process 1 runs the system and can never be a game.");
-  if (facts.tgid == own_pid) return fail(Error::Code::NotAGame, who + " is gameschedd itself, which is no game.");
+  if (facts.tgid == 1)
+    return fail(Error::Code::NotAGame, "Process 1 runs the system and can never be a game.");
+  if (facts.tgid == own_pid)
+    return fail(Error::Code::NotAGame, who + " is gameschedd itself, which is no game.");
   if (facts.kernel_thread) {
     return fail(Error::Code::NotYourProcess, who + " is a thread of the kernel and belongs to no user.");
   }
   if (facts.pid != facts.tgid) {
-    return fail(Error::Code::InvalidArgument, "Thread " + std::to_string(facts.pid) + " is not the main thread of " +
-                                                  "its process; pass a pidfd of process " +
-                                                  std::to_string(facts.tgid) + ".");
+    return fail(Error::Code::InvalidArgument,
+                "Thread " + std::to_string(facts.pid) + " is not the main thread of " +
+                    "its process; pass a pidfd of process " + std::to_string(facts.tgid) + ".");
   }
   if (!facts.one_user()) {
-    return fail(Error::Code::NotYourProcess,
-                who + " runs with the rights of more than one user (it is set-user-id); it cannot be a game.");
+    return fail(
+        Error::Code::NotYourProcess,
+        who + " runs with the rights of more than one user (it is set-user-id); it cannot be a game.");
   }
   return {};
 }

@@ -14,7 +14,9 @@ constexpr std::string_view path_prefix = "/org/gamesched/Scheduler1/game/";
 
 }  // namespace
 
-std::string object_path(GameId id) { return std::string(path_prefix) + std::to_string(id); }
+std::string object_path(GameId id) {
+  return std::string(path_prefix) + std::to_string(id);
+}
 
 Result<GameId> id_of_path(std::string_view path) {
   const auto unknown = [] {
@@ -25,7 +27,8 @@ Result<GameId> id_of_path(std::string_view path) {
   GameId id = 0;
   const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), id);
   // Only the one spelling of a number that object_path() writes.
-  if (error != std::errc{} || end != digits.data() + digits.size() || object_path(id) != path) return unknown();
+  if (error != std::errc{} || end != digits.data() + digits.size() || object_path(id) != path)
+    return unknown();
   return id;
 }
 
@@ -37,25 +40,26 @@ Result<void> Registry::room_for(const ProcessFacts& facts, uid_t registered_by) 
   std::size_t of_user = 0;
   for (const auto& [id, entry] : games_) {
     if (entry.game.pid == facts.tgid && entry.game.start_ticks == facts.start_ticks) {
-      return fail(Error::Code::AlreadyRegistered, "Process " + std::to_string(facts.tgid) +
-                                                      " is registered already as " + object_path(id));
+      return fail(Error::Code::AlreadyRegistered,
+                  "Process " + std::to_string(facts.tgid) + " is registered already as " + object_path(id));
     }
     if (entry.game.registered_by == registered_by) ++of_user;
   }
   if (of_user >= max_games_per_user) {
-    return fail(Error::Code::LimitsExceeded, "User " + std::to_string(registered_by) + " has " +
-                                                 std::to_string(of_user) +
-                                                 " games registered, as many as one user may; end one first.");
+    return fail(Error::Code::LimitsExceeded,
+                "User " + std::to_string(registered_by) + " has " + std::to_string(of_user) +
+                    " games registered, as many as one user may; end one first.");
   }
   if (free_slot() == 0) {
-    return fail(Error::Code::LimitsExceeded, std::to_string(kernel::Backend::max_games) +
-                                                 " games are registered, as many as there may be; end one first.");
+    return fail(Error::Code::LimitsExceeded,
+                std::to_string(kernel::Backend::max_games) +
+                    " games are registered, as many as there may be; end one first.");
   }
   return {};
 }
 
-Result<GameId> Registry::add(UniqueFd pidfd, const ProcessFacts& facts, uid_t registered_by, GameOptions options,
-                             uint64_t now_realtime_usec) {
+Result<GameId> Registry::add(UniqueFd pidfd, const ProcessFacts& facts, uid_t registered_by,
+                             GameOptions options, uint64_t now_realtime_usec) {
   if (auto room = room_for(facts, registered_by); !room) return std::unexpected(room.error());
   if (options.name.empty()) options.name = facts.comm;
   Game game{.id = next_id_,
@@ -67,7 +71,8 @@ Result<GameId> Registry::add(UniqueFd pidfd, const ProcessFacts& facts, uid_t re
             .since_realtime_usec = now_realtime_usec,
             .options = std::move(options)};
   const GameId id = game.id;
-  if (auto inserted = insert(std::move(pidfd), std::move(game)); !inserted) return std::unexpected(inserted.error());
+  if (auto inserted = insert(std::move(pidfd), std::move(game)); !inserted)
+    return std::unexpected(inserted.error());
   return id;
 }
 
@@ -83,7 +88,8 @@ Result<void> Registry::adopt(UniqueFd pidfd, const Game& game) {
 Result<void> Registry::insert(UniqueFd pidfd, Game game) {
   // The id of a process that ended a moment ago may come back before its end was seen here: that game goes
   // first, or its removal would hit the new one in the kernel's map.
-  const auto stale = std::ranges::find_if(games_, [&](const auto& e) { return e.second.game.pid == game.pid; });
+  const auto stale =
+      std::ranges::find_if(games_, [&](const auto& e) { return e.second.game.pid == game.pid; });
   if (stale != games_.end()) end(stale->first, EndReason::ProcessEnded);
 
   game.slot = free_slot();

@@ -52,7 +52,8 @@ class Registry {
 
   // What add() would refuse now, without doing anything.
   Result<void> room_for(const ProcessFacts& facts, uid_t registered_by) const;
-  // `facts` are those of `pidfd`, admitted by may_be_game(). AlreadyRegistered, LimitsExceeded, or the kernel's error.
+  // `facts` are those of `pidfd`, admitted by may_be_game(). AlreadyRegistered, LimitsExceeded, or the
+  // kernel's error.
   Result<GameId> add(UniqueFd pidfd, const ProcessFacts& facts, uid_t registered_by, GameOptions options,
                      uint64_t now_realtime_usec);
   // Takes up a game of an earlier run of the daemon under its old id.

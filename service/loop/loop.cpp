@@ -3,7 +3,9 @@
 
 #include <sys/epoll.h>
 
+#include <cstdlib>
 #include <system_error>
+#include <utility>
 
 namespace gamesched {
 namespace {
@@ -14,9 +16,13 @@ void check(int result, const char* what) {
 
 }  // namespace
 
-Loop::Loop() { check(sd_event_new(&event_), "cannot create the event loop"); }
+Loop::Loop() {
+  check(sd_event_new(&event_), "cannot create the event loop");
+}
 
-Loop::~Loop() { sd_event_unref(event_); }
+Loop::~Loop() {
+  sd_event_unref(event_);
+}
 
 void Loop::rethrow() {
   if (thrown_) std::rethrow_exception(std::exchange(thrown_, nullptr));
@@ -36,7 +42,9 @@ bool Loop::run_once(uint64_t timeout_usec) {
   return result > 0;
 }
 
-void Loop::exit(int code) { check(sd_event_exit(event_, code), "cannot end the event loop"); }
+void Loop::exit(int code) {
+  check(sd_event_exit(event_, code), "cannot end the event loop");
+}
 
 uint64_t Loop::now_usec() const {
   uint64_t now = 0;
@@ -50,7 +58,9 @@ bool Loop::enable_watchdog() {
   return result > 0;
 }
 
-Source::~Source() { sd_event_source_disable_unref(source_); }
+Source::~Source() {
+  sd_event_source_disable_unref(source_);
+}
 
 void Source::adopt(int result, const char* what, Priority priority) {
   check(result, what);
@@ -86,7 +96,9 @@ void Timer::arm_at(uint64_t monotonic_usec) {
   check(sd_event_source_set_enabled(source_, SD_EVENT_ONESHOT), "cannot arm a timer");
 }
 
-void Timer::disarm() { check(sd_event_source_set_enabled(source_, SD_EVENT_OFF), "cannot disarm a timer"); }
+void Timer::disarm() {
+  check(sd_event_source_set_enabled(source_, SD_EVENT_OFF), "cannot disarm a timer");
+}
 
 bool Timer::armed() const {
   int enabled = SD_EVENT_OFF;
@@ -100,8 +112,8 @@ Io::Io(Loop& loop, int fd, uint32_t epoll_events, Priority priority, std::functi
     static_cast<Io*>(self)->dispatch();
     return 0;
   };
-  adopt(sd_event_add_io(loop.raw(), &source_, fd, epoll_events, trampoline, this), "cannot watch a descriptor",
-        priority);
+  adopt(sd_event_add_io(loop.raw(), &source_, fd, epoll_events, trampoline, this),
+        "cannot watch a descriptor", priority);
 }
 
 Signal::Signal(Loop& loop, int number, std::function<void()> callback) : Source(loop, std::move(callback)) {
@@ -113,7 +125,8 @@ Signal::Signal(Loop& loop, int number, std::function<void()> callback) : Source(
         "cannot watch a signal", Priority::Signal);
 }
 
-ProcessEnd::ProcessEnd(Loop& loop, int pidfd, std::function<void()> callback) : Source(loop, std::move(callback)) {
+ProcessEnd::ProcessEnd(Loop& loop, int pidfd, std::function<void()> callback)
+    : Source(loop, std::move(callback)) {
   const auto trampoline = [](sd_event_source*, int, uint32_t, void* self) {
     static_cast<ProcessEnd*>(self)->dispatch();
     return 0;
@@ -129,10 +142,13 @@ Defer::Defer(Loop& loop, std::function<void()> callback) : Source(loop, std::mov
     static_cast<Defer*>(self)->dispatch();
     return 0;
   };
-  adopt(sd_event_add_defer(loop.raw(), &source_, trampoline, this), "cannot add a deferred call", Priority::Deferred);
+  adopt(sd_event_add_defer(loop.raw(), &source_, trampoline, this), "cannot add a deferred call",
+        Priority::Deferred);
   check(sd_event_source_set_enabled(source_, SD_EVENT_OFF), "cannot add a deferred call");
 }
 
-void Defer::schedule() { check(sd_event_source_set_enabled(source_, SD_EVENT_ONESHOT), "cannot defer a call"); }
+void Defer::schedule() {
+  check(sd_event_source_set_enabled(source_, SD_EVENT_ONESHOT), "cannot defer a call");
+}
 
 }  // namespace gamesched

@@ -54,7 +54,8 @@ class Source {
 
  protected:
   using Callback = std::function<void()>;
-  Source(Loop& loop, Callback callback) : loop_(loop), callback_(std::make_shared<Callback>(std::move(callback))) {}
+  Source(Loop& loop, Callback callback)
+      : loop_(loop), callback_(std::make_shared<Callback>(std::move(callback))) {}
   ~Source();
 
   void adopt(int result, const char* what, Priority priority);

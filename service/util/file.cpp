@@ -28,7 +28,8 @@ Result<std::string> read_file(const std::filesystem::path& path, std::size_t max
     used += static_cast<std::size_t>(n);
   }
   if (used > max_bytes) {
-    return fail(Error::Code::System, path.string() + " is longer than " + std::to_string(max_bytes) + " bytes");
+    return fail(Error::Code::System,
+                path.string() + " is longer than " + std::to_string(max_bytes) + " bytes");
   }
   content.resize(used);
   return content;
@@ -60,12 +61,15 @@ Result<void> replace_file(const std::filesystem::path& path, std::string_view co
     const UniqueFd fd(open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode));
     if (!fd) return fail_errno("cannot create " + temporary, errno);
     if (auto written = write_all(fd.get(), content, temporary); !written) return written;
-    if (durability == Durability::Disk && fsync(fd.get()) != 0) return fail_errno("cannot sync " + temporary, errno);
+    if (durability == Durability::Disk && fsync(fd.get()) != 0)
+      return fail_errno("cannot sync " + temporary, errno);
   }
-  if (rename(temporary.c_str(), path.c_str()) != 0) return fail_errno("cannot replace " + path.string(), errno);
+  if (rename(temporary.c_str(), path.c_str()) != 0)
+    return fail_errno("cannot replace " + path.string(), errno);
   if (durability == Durability::Disk) {
     const UniqueFd folder(open(path.parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (!folder || fsync(folder.get()) != 0) return fail_errno("cannot sync the folder of " + path.string(), errno);
+    if (!folder || fsync(folder.get()) != 0)
+      return fail_errno("cannot sync the folder of " + path.string(), errno);
   }
   return {};
 }

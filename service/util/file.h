@@ -24,6 +24,7 @@ bool file_exists(const std::filesystem::path& path);
 enum class Durability { Memory, Disk };  // Disk: fsync before it takes the old one's place
 
 // Either the old content or the new one is there, whenever the machine stops.
-Result<void> replace_file(const std::filesystem::path& path, std::string_view content, mode_t mode, Durability durability);
+Result<void> replace_file(const std::filesystem::path& path, std::string_view content, mode_t mode,
+                          Durability durability);
 
 }  // namespace gamesched

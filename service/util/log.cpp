@@ -49,9 +49,17 @@ void write(int priority, std::string_view message, Fields fields) {
 
 }  // namespace
 
-void error(std::string_view message, Fields fields) { write(LOG_ERR, message, fields); }
-void warning(std::string_view message, Fields fields) { write(LOG_WARNING, message, fields); }
-void notice(std::string_view message, Fields fields) { write(LOG_NOTICE, message, fields); }
-void info(std::string_view message, Fields fields) { write(LOG_INFO, message, fields); }
+void error(std::string_view message, Fields fields) {
+  write(LOG_ERR, message, fields);
+}
+void warning(std::string_view message, Fields fields) {
+  write(LOG_WARNING, message, fields);
+}
+void notice(std::string_view message, Fields fields) {
+  write(LOG_NOTICE, message, fields);
+}
+void info(std::string_view message, Fields fields) {
+  write(LOG_INFO, message, fields);
+}
 
 }  // namespace gamesched::log

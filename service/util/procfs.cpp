@@ -57,7 +57,8 @@ std::optional<std::vector<std::string_view>> line_of(std::string_view text, std:
   while (!text.empty()) {
     const std::size_t end = std::min(text.find('\n'), text.size());
     const std::string_view line = text.substr(0, end);
-    if (line.starts_with(key) && line.substr(key.size()).starts_with(':')) return words(line.substr(key.size() + 1));
+    if (line.starts_with(key) && line.substr(key.size()).starts_with(':'))
+      return words(line.substr(key.size() + 1));
     text.remove_prefix(std::min(end + 1, text.size()));
   }
   return std::nullopt;
@@ -74,7 +75,8 @@ Result<Stat> parse_stat(std::string_view text) {
   }
   // After the name: field 3 (state) is words[0], 9 (flags) is [6], 22 (starttime) is [19].
   const auto rest = words(text.substr(close + 1));
-  if (rest.size() < 20 || rest[0].size() != 1) return fail(Error::Code::System, "/proc/PID/stat is too short");
+  if (rest.size() < 20 || rest[0].size() != 1)
+    return fail(Error::Code::System, "/proc/PID/stat is too short");
   const auto flags = number<uint64_t>(rest[6]);
   const auto start = number<uint64_t>(rest[19]);
   if (!flags || !start) return fail(Error::Code::System, "/proc/PID/stat has no numbers where they belong");
@@ -106,7 +108,9 @@ Result<pid_t> parse_pidfd_fdinfo(std::string_view text) {
   return *pid;
 }
 
-Result<Stat> read_stat(pid_t pid) { return read("/proc/" + std::to_string(pid) + "/stat").and_then(parse_stat); }
+Result<Stat> read_stat(pid_t pid) {
+  return read("/proc/" + std::to_string(pid) + "/stat").and_then(parse_stat);
+}
 
 Result<Status> read_status(pid_t pid) {
   return read("/proc/" + std::to_string(pid) + "/status").and_then(parse_status);

@@ -18,7 +18,11 @@ inline uint64_t clock_usec(clockid_t clock) {
   return static_cast<uint64_t>(now.tv_sec) * usec_per_sec + static_cast<uint64_t>(now.tv_nsec) / 1'000;
 }
 
-inline uint64_t monotonic_usec() { return clock_usec(CLOCK_MONOTONIC); }
-inline uint64_t realtime_usec() { return clock_usec(CLOCK_REALTIME); }
+inline uint64_t monotonic_usec() {
+  return clock_usec(CLOCK_MONOTONIC);
+}
+inline uint64_t realtime_usec() {
+  return clock_usec(CLOCK_REALTIME);
+}
 
 }  // namespace gamesched

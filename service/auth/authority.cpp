@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "service/auth/authority.h"
+
+#include <chrono>
+#include <optional>
+
+namespace gamesched::auth {
+namespace {
+
+// A person types a password; sd-bus's own 25 s would cut that short.
+constexpr std::chrono::seconds polkit_timeout{120};
+// The bus daemon answers at once or is gone.
+constexpr std::chrono::seconds driver_timeout{25};
+// More at once than this is a flood; each costs the bus and us a message.
+constexpr std::size_t max_identifying = 512;
+
+constexpr uint32_t allow_user_interaction = 1;  // CheckAuthorizationFlags
+
+const char* const authority_interface = "org.freedesktop.PolicyKit1.Authority";
+
+using Details = std::map<std::string, std::string>;
+using Subject = sdbus::Struct<std::string, std::map<std::string, sdbus::Variant>>;
+using Answer = sdbus::Struct<bool, bool, Details>;  // is_authorized, is_challenge, details
+
+Error denied(const std::string& why) {
+  return {Error::Code::NotAuthorized, why};
+}
+
+}  // namespace
+
+// One question to polkit. Its callbacks know it by its id alone.
+struct Authority::Pending {
+  Pending(games::PendingLimit::Slip held, std::string name, CheckDone call)
+      : slip(std::move(held)), sender(std::move(name)), done(std::move(call)) {}
+
+  games::PendingLimit::Slip slip;
+  std::string sender;
+  CheckDone done;
+  std::string cancellation_id;
+  sdbus::PendingAsyncCall call;
+  sdbus::Slot sender_watch;
+};
+
+Authority::Authority(Loop& loop, sdbus::IConnection& bus)
+    : bus_(bus),
+      driver_(sdbus::createProxy(bus, sdbus::ServiceName{"org.freedesktop.DBus"},
+                                 sdbus::ObjectPath{"/org/freedesktop/DBus"})),
+      polkit_(sdbus::createProxy(bus, sdbus::ServiceName{"org.freedesktop.PolicyKit1"},
+                                 sdbus::ObjectPath{"/org/freedesktop/PolicyKit1/Authority"})),
+      forget_finished_(loop, [this] { finished_.clear(); }) {}
+
+Authority::~Authority() = default;
+
+void Authority::identify(std::string sender, IdentifyDone done) {
+  if (identifying_ >= max_identifying) {
+    done(fail(Error::Code::LimitsExceeded, "Too many requests at once; try again in a moment."));
+    return;
+  }
+  ++identifying_;
+  driver_->callMethodAsync("GetConnectionCredentials")
+      .onInterface("org.freedesktop.DBus")
+      .withTimeout(driver_timeout)
+      .withArguments(sender)
+      .uponReplyInvoke(
+          [this, sender, done = std::move(done)](std::optional<sdbus::Error> error,
+                                                 std::map<std::string, sdbus::Variant> credentials) {
+            --identifying_;
+            const auto uid = credentials.find("UnixUserID");
+            if (error || uid == credentials.end() || !uid->second.containsValueOfType<uint32_t>()) {
+              done(std::unexpected(denied("The system bus does not say who sent this request.")));
+              return;
+            }
+            done(Caller{sender, uid->second.get<uint32_t>()});
+          });
+}
+
+void Authority::check(const Caller& caller, const std::string& action, bool interactive, CheckDone done) {
+  if (caller.uid == 0) {
+    done({});
+    return;
+  }
+  auto slip = limit_.take(caller.uid);
+  if (!slip) {
+    done(std::unexpected(slip.error()));
+    return;
+  }
+  const PendingId id = next_++;
+  auto& pending =
+      *pending_.emplace(id, std::make_unique<Pending>(std::move(*slip), caller.name, std::move(done)))
+           .first->second;
+  pending.cancellation_id = "gameschedd-" + std::to_string(id);
+  watch_sender(id);
+
+  const Subject subject{"system-bus-name",
+                        std::map<std::string, sdbus::Variant>{{"name", sdbus::Variant(caller.name)}}};
+  pending.call =
+      polkit_->callMethodAsync("CheckAuthorization")
+          .onInterface(authority_interface)
+          .withTimeout(polkit_timeout)
+          .withArguments(subject, action, Details{}, interactive ? allow_user_interaction : 0U,
+                         pending.cancellation_id)
+          .uponReplyInvoke([this, id, action](std::optional<sdbus::Error> error, Answer answer) {
+            if (error) {
+              finish(id, Cause::Answered,
+                     std::unexpected(denied("The authorization service (polkit) gave no answer on " + action +
+                                            ": " + error->getMessage())));
+            } else if (!answer.get<0>()) {
+              finish(id, Cause::Answered,
+                     std::unexpected(denied("You are not allowed to do that (polkit action " + action +
+                                            "); it takes an active local session.")));
+            } else {
+              finish(id, Cause::Answered, {});
+            }
+          });
+}
+
+void Authority::watch_sender(PendingId id) {
+  Pending& pending = *pending_.at(id);
+  // Only this name, only while the question is open: other clients' comings and goings never wake us.
+  const std::string match =
+      "type='signal',sender='org.freedesktop.DBus',interface='org.freedesktop.DBus',"
+      "member='NameOwnerChanged',arg0='" +
+      pending.sender + "',arg2=''";
+  pending.sender_watch = bus_.addMatchAsync(
+      match,
+      [this, id](sdbus::Message) {
+        finish(id, Cause::SenderLeft, std::unexpected(denied("The caller left before it was authorized.")));
+      },
+      [](sdbus::Message) {}, sdbus::return_slot);
+}
+
+void Authority::finish(PendingId id, Cause cause, Result<void> outcome) {
+  auto node = pending_.extract(id);
+  if (node.empty()) return;
+  std::unique_ptr<Pending> pending = std::move(node.mapped());
+  if (cause == Cause::SenderLeft) {
+    pending->call.cancel();
+    // Closes an open password dialog. No answer is waited for.
+    polkit_->callMethodAsync("CancelCheckAuthorization")
+        .onInterface(authority_interface)
+        .withArguments(pending->cancellation_id)
+        .uponReplyInvoke([](std::optional<sdbus::Error>) {});
+  }
+  const CheckDone done = std::move(pending->done);
+  {
+    const games::PendingLimit::Slip given_back = std::move(pending->slip);
+  }
+  finished_.push_back(std::move(pending));
+  forget_finished_.schedule();
+  done(std::move(outcome));
+}
+
+}  // namespace gamesched::auth

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// May this caller do that? Asked of the bus (who is it?) and of polkit (may it?),
+// never blocking the loop.
+//
+// - Fails closed: no credentials, no polkit, an error, a caller that left meanwhile,
+//   or no answer within 120 s is NotAuthorized.
+// - The subject is the caller's unique bus name, which cannot be taken over by
+//   another process; process ids can.
+// - uid 0 needs no polkit: it could do all of it without us.
+// - An answer is for one request; nothing is remembered.
+// - What the request is about must be looked up again when the answer is there.
+#pragma once
+
+#include <sdbus-c++/sdbus-c++.h>
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "service/auth/caller.h"
+#include "service/games/limits.h"
+#include "service/loop/loop.h"
+#include "service/util/result.h"
+
+namespace gamesched::auth {
+
+class Authority {
+ public:
+  Authority(Loop& loop, sdbus::IConnection& bus);
+  ~Authority();
+  Authority(const Authority&) = delete;
+  Authority& operator=(const Authority&) = delete;
+
+  using IdentifyDone = std::function<void(Result<Caller>)>;
+  using CheckDone = std::function<void(Result<void>)>;
+
+  // NotAuthorized when the bus does not know the name any more.
+  void identify(std::string sender, IdentifyDone done);
+
+  // LimitsExceeded when the caller's user has too many of these open. `interactive`: the caller agreed to a
+  // password dialog.
+  void check(const Caller& caller, const std::string& action, bool interactive, CheckDone done);
+
+ private:
+  struct Pending;
+  using PendingId = uint64_t;
+
+  void watch_sender(PendingId id);
+  enum class Cause { Answered, SenderLeft };
+  void finish(PendingId id, Cause cause, Result<void> outcome);
+
+  sdbus::IConnection& bus_;
+  std::unique_ptr<sdbus::IProxy> driver_;
+  std::unique_ptr<sdbus::IProxy> polkit_;
+  games::PendingLimit limit_{games::max_pending_checks};
+  std::size_t identifying_ = 0;
+  PendingId next_ = 1;
+  std::map<PendingId, std::unique_ptr<Pending>> pending_;
+  // Finished ones, until the next turn: what runs now may be a callback that they own.
+  std::vector<std::unique_ptr<Pending>> finished_;
+  Defer forget_finished_;
+};
+
+}  // namespace gamesched::auth

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// The connection to the bus, driven by the event loop. When the bus goes away
+// the loop ends with a failure: systemd starts the service again.
+#pragma once
+
+#include <sdbus-c++/sdbus-c++.h>
+
+#include <memory>
+#include <string>
+
+#include "service/loop/loop.h"
+
+struct sd_bus;
+
+namespace gamesched::bus {
+
+class Connection {
+ public:
+  // `where`: "system", "session", or a D-Bus address. Throws std::runtime_error when the bus cannot be
+  // reached.
+  Connection(Loop& loop, const std::string& where);
+
+  sdbus::IConnection& get() { return *connection_; }
+
+  // Throws std::runtime_error when another process has it.
+  void request_name(const std::string& name);
+
+  // Whether the sender of the call being handled agreed to be asked for a password.
+  bool call_allows_interaction() const;
+
+ private:
+  sd_bus* bus_ = nullptr;  // belongs to connection_
+  std::unique_ptr<sdbus::IConnection> connection_;
+};
+
+}  // namespace gamesched::bus

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "service/bus/requests.h"
+
+#include <unistd.h>
+
+#include "service/util/log.h"
+#include "service/util/time.h"
+
+namespace gamesched::bus {
+namespace {
+
+const char* const register_own = "org.gamesched.register-game";
+const char* const register_others = "org.gamesched.register-other-users-game";
+const char* const switch_on_off = "org.gamesched.set-enabled";
+
+}  // namespace
+
+// A RegisterGame under way.
+struct Requests::Registration {
+  Sender sender;
+  UniqueFd pidfd;
+  games::GameOptions options;
+  Reply<games::GameId> reply;
+  auth::Caller caller;
+  games::ProcessFacts facts;  // when the question was put
+
+  bool foreign() const { return facts.ruid != caller.uid; }
+};
+
+void Requests::begin(const Sender& sender, std::function<void(Result<auth::Caller>)> next) {
+  authority_.identify(sender.name, [this, next = std::move(next)](Result<auth::Caller> caller) {
+    if (caller) {
+      if (auto charged = rate_.take(caller->uid, monotonic_usec()); !charged) {
+        caller = std::unexpected(charged.error());
+      }
+    }
+    next(std::move(caller));
+  });
+}
+
+void Requests::register_game(Sender sender, UniqueFd pidfd, games::GameOptions options,
+                             Reply<games::GameId> reply) {
+  auto request = std::make_shared<Registration>(Registration{.sender = sender,
+                                                             .pidfd = std::move(pidfd),
+                                                             .options = std::move(options),
+                                                             .reply = std::move(reply),
+                                                             .caller = {},
+                                                             .facts = {}});
+  begin(sender, [this, request](Result<auth::Caller> caller) {
+    if (!caller) return request->reply(std::unexpected(caller.error()));
+    request->caller = *caller;
+    const auto facts = games::inspect(request->pidfd.get());
+    if (!facts) return request->reply(std::unexpected(facts.error()));
+    request->facts = *facts;
+    const auto admitted = games::may_be_game(*facts, getpid()).and_then([&] {
+      return registry_.room_for(*facts, caller->uid);
+    });
+    if (!admitted) return request->reply(std::unexpected(admitted.error()));
+    authorize(request);
+  });
+}
+
+void Requests::authorize(std::shared_ptr<Registration> request) {
+  const char* const action = request->foreign() ? register_others : register_own;
+  authority_.check(
+      request->caller, action, request->sender.interactive, [this, request](Result<void> allowed) {
+        if (allowed) return request->reply(enter(*request));
+        if (request->foreign() && allowed.error().code == Error::Code::NotAuthorized) {
+          return request->reply(fail(Error::Code::NotYourProcess,
+                                     "Process " + std::to_string(request->facts.tgid) + " belongs to user " +
+                                         std::to_string(request->facts.ruid) +
+                                         ", not to you; only an administrator may register it."));
+        }
+        request->reply(std::unexpected(allowed.error()));
+      });
+}
+
+// The answer was about the process as it was: it must still be that one, of that user.
+Result<games::GameId> Requests::enter(Registration& request) {
+  const auto facts = games::inspect(request.pidfd.get());
+  if (!facts) return std::unexpected(facts.error());
+  if (auto admitted = games::may_be_game(*facts, getpid()); !admitted)
+    return std::unexpected(admitted.error());
+  if (!facts->same_process(request.facts) || facts->ruid != request.facts.ruid) {
+    return fail(Error::Code::NotYourProcess, "Process " + std::to_string(facts->tgid) +
+                                                 " changed its user while the request was being decided.");
+  }
+  return registry_.add(std::move(request.pidfd), *facts, request.caller.uid, std::move(request.options),
+                       realtime_usec());
+}
+
+void Requests::unregister_game(Sender sender, std::string path, Reply<void> reply) {
+  begin(sender, [this, path = std::move(path), reply = std::move(reply)](Result<auth::Caller> caller) {
+    if (!caller) return reply(std::unexpected(caller.error()));
+    reply(games::id_of_path(path).and_then(
+        [&](games::GameId id) { return registry_.remove(id, caller->uid); }));
+  });
+}
+
+void Requests::set_enabled(Sender sender, bool enabled, Reply<void> reply) {
+  begin(sender, [this, sender, enabled, reply = std::move(reply)](Result<auth::Caller> caller) {
+    if (!caller) return reply(std::unexpected(caller.error()));
+    authority_.check(*caller, switch_on_off, sender.interactive,
+                     [this, enabled, reply, uid = caller->uid](Result<void> allowed) {
+                       if (!allowed) return reply(allowed);
+                       log::notice(std::string("Switched ") + (enabled ? "on" : "off") + " by user " +
+                                   std::to_string(uid));
+                       if (auto kept = store_.write(enabled); !kept) {
+                         log::warning("This will be forgotten at the next start: " + kept.error().message);
+                       }
+                       attachment_.set_enabled(enabled);
+                       reply({});
+                     });
+  });
+}
+
+}  // namespace gamesched::bus

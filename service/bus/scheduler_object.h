@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// org.gamesched.Scheduler1 at /org/gamesched/Scheduler1: members and type
+// conversion, no decisions. Changes of properties are told once a turn of the
+// loop, and only those that did change.
+#pragma once
+
+#include <sdbus-c++/sdbus-c++.h>
+
+#include <map>
+#include <memory>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "dbus/scheduler1_adaptor.h"
+#include "service/bus/connection.h"
+#include "service/bus/game_object.h"
+#include "service/bus/requests.h"
+#include "service/games/registry.h"
+#include "service/loop/loop.h"
+#include "service/policy/attachment.h"
+
+namespace gamesched::bus {
+
+class SchedulerObject
+    : public sdbus::AdaptorInterfaces<org::gamesched::Scheduler1_adaptor, sdbus::Properties_adaptor,
+                                      sdbus::ObjectManager_adaptor> {
+ public:
+  SchedulerObject(Loop& loop, Connection& connection, Requests& requests, policy::Attachment& attachment);
+  ~SchedulerObject();
+
+  void properties_may_have_changed() { tell_changes_.schedule(); }
+  void game_added(const games::Game& game);
+  void game_ended(const games::Game& game) { games_.erase(game.id); }
+
+ private:
+  using DetectorList = std::vector<sdbus::Struct<std::string, bool, std::string>>;
+  // State, StateReason, Enabled, Attach, Detectors, KernelScheduler.
+  using Values = std::tuple<std::string, std::string, bool, std::string, DetectorList, std::string>;
+
+  void RegisterGame(sdbus::Result<sdbus::ObjectPath>&& result, sdbus::UnixFd pidfd,
+                    std::map<std::string, sdbus::Variant> options) override;
+  void UnregisterGame(sdbus::Result<>&& result, sdbus::ObjectPath game) override;
+  void SetEnabled(sdbus::Result<>&& result, bool enabled) override;
+  std::map<std::string, uint64_t> GetCounters() override;
+
+  std::string Version() override;
+  std::string State() override;
+  std::string StateReason() override;
+  bool Enabled() override;
+  std::string Attach() override;
+  DetectorList Detectors() override;
+  std::string KernelScheduler() override;
+
+  Sender sender() const;
+  Values values();
+  void tell_changes();
+
+  Connection& connection_;
+  Requests& requests_;
+  policy::Attachment& attachment_;
+  std::map<games::GameId, std::unique_ptr<GameObject>> games_;
+  Values told_;
+  Defer tell_changes_;
+};
+
+// The options of RegisterGame. InvalidArgument for unknown keys, wrong types and values out of range.
+Result<games::GameOptions> options_of(const std::map<std::string, sdbus::Variant>& options);
+
+}  // namespace gamesched::bus

@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "service/daemon.h"
+
+#include <systemd/sd-daemon.h>
+
+#include <CLI/CLI.hpp>
+#include <csignal>
+#include <cstdlib>
+#include <filesystem>
+#include <string>
+
+#include "service/auth/authority.h"
+#include "service/bus/connection.h"
+#include "service/bus/requests.h"
+#include "service/bus/scheduler_object.h"
+#include "service/games/journal.h"
+#include "service/games/registry.h"
+#include "service/loop/loop.h"
+#include "service/policy/attachment.h"
+#include "service/policy/config.h"
+#include "service/policy/enabled_store.h"
+#include "service/util/log.h"
+#include "service/util/time.h"
+
+namespace gamesched {
+namespace {
+
+const char* const bus_name = "org.gamesched.Scheduler1";
+
+// Where things lie; systemd names the state and runtime folders in the environment.
+struct Options {
+  static std::string folder(const char* variable, const char* otherwise) {
+    const char* const value = std::getenv(variable);
+    return value != nullptr && *value != '\0' ? value : otherwise;
+  }
+  std::string bus = "system";
+  std::string config_folder = GAMESCHED_SYSCONFDIR "/gamesched";
+  std::string vendor_folder = GAMESCHED_DATADIR "/gamesched";
+  std::string state_folder = folder("STATE_DIRECTORY", "/var/lib/gamesched");
+  std::string runtime_folder = folder("RUNTIME_DIRECTORY", "/run/gamesched");
+
+  policy::ConfigFolders config_folders() const { return {vendor_folder, config_folder}; }
+};
+
+std::string file_in(const std::string& folder, const char* name) {
+  return std::filesystem::path(folder) / name;
+}
+
+class Daemon {
+ public:
+  Daemon(const Options& options, const MakeBackend& make_backend);
+  int run();
+
+ private:
+  policy::Config read_config();
+  bool read_enabled(const policy::Config& config) const;
+  void take_up_games();
+  void reload();
+  void stop();
+  void tell_status();
+  void write_journal();
+
+  const Options options_;
+  std::size_t config_errors_ = 0;
+  Loop loop_;
+  std::unique_ptr<kernel::Backend> backend_;
+  games::Journal journal_;
+  games::Registry registry_;
+  policy::Config config_;
+  policy::Attachment attachment_;
+  bus::Connection connection_;
+  auth::Authority authority_;
+  bus::Requests requests_;
+  bus::SchedulerObject object_;
+  Defer write_journal_;
+  Signal terminate_, interrupt_, hang_up_;
+  std::string told_status_;
+};
+
+Daemon::Daemon(const Options& options, const MakeBackend& make_backend)
+    : options_(options),
+      backend_(make_backend()),
+      journal_(file_in(options.runtime_folder, "games.json")),
+      registry_(loop_, *backend_),
+      config_(read_config()),
+      attachment_(loop_, *backend_, policy::Controller(config_, read_enabled(config_)),
+                  [this] { return registry_.size(); }),
+      connection_(loop_, options.bus),
+      authority_(loop_, connection_.get()),
+      requests_(authority_, registry_, attachment_,
+                policy::EnabledStore(file_in(options.state_folder, "enabled"))),
+      object_(loop_, connection_, requests_, attachment_),
+      write_journal_(loop_, [this] { write_journal(); }),
+      terminate_(loop_, SIGTERM, [this] { stop(); }),
+      interrupt_(loop_, SIGINT, [this] { stop(); }),
+      hang_up_(loop_, SIGHUP, [this] { reload(); }) {
+  registry_.on_added = [this](const games::Game& game) {
+    log::info("Game " + game.options.name + " (process " + std::to_string(game.pid) + ") registered",
+              {{"GAMESCHED_GAME", std::to_string(game.id)},
+               {"GAMESCHED_GAME_NAME", game.options.name},
+               {"GAMESCHED_GAME_PID", std::to_string(game.pid)},
+               {"GAMESCHED_GAME_UID", std::to_string(game.uid)}});
+    object_.game_added(game);
+    attachment_.schedule();
+    write_journal_.schedule();
+  };
+  registry_.on_ended = [this](const games::Game& game, games::EndReason reason) {
+    log::info("Game " + game.options.name + " (process " + std::to_string(game.pid) +
+                  (reason == games::EndReason::ProcessEnded ? ") ended" : ") unregistered"),
+              {{"GAMESCHED_GAME", std::to_string(game.id)}, {"GAMESCHED_GAME_NAME", game.options.name}});
+    object_.game_ended(game);
+    attachment_.schedule();
+    write_journal_.schedule();
+  };
+  attachment_.on_changed = [this] {
+    object_.properties_may_have_changed();
+    tell_status();
+  };
+  attachment_.on_ejected = [this](const policy::Ejection& ejection) {
+    object_.emitEjected(ejection.reason, ejection.detail, ejection.retry_in_s);
+  };
+}
+
+int Daemon::run() {
+  loop_.enable_watchdog();
+  backend_->load();
+  take_up_games();
+  attachment_.update();
+  connection_.request_name(bus_name);
+  sd_notify(0, "READY=1");
+  return loop_.run();
+}
+
+policy::Config Daemon::read_config() {
+  const policy::Loaded loaded = policy::load(options_.config_folders());
+  for (const std::string& error : loaded.errors) {
+    log::error("Configuration: " + error + "; this file is ignored, mend it and reload the service");
+  }
+  config_errors_ = loaded.errors.size();
+  return loaded.config;
+}
+
+bool Daemon::read_enabled(const policy::Config& config) const {
+  const auto remembered = policy::EnabledStore(file_in(options_.state_folder, "enabled")).read();
+  if (!remembered) {
+    log::warning("Using the configured setting of on or off: " + remembered.error().message);
+    return config.enabled;
+  }
+  return remembered->value_or(config.enabled);
+}
+
+void Daemon::take_up_games() {
+  const auto adopted = journal_.adopt_into(registry_);
+  if (!adopted) {
+    log::warning("Games registered before the restart are lost: " + adopted.error().message);
+  } else if (*adopted > 0) {
+    log::notice("Took up " + std::to_string(*adopted) + " games registered before the restart");
+  }
+}
+
+void Daemon::write_journal() {
+  if (auto written = journal_.write(registry_); !written) {
+    log::warning("The games will be forgotten at a restart of the service: " + written.error().message);
+  }
+}
+
+void Daemon::reload() {
+  sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu", static_cast<unsigned long long>(monotonic_usec()));
+  config_ = read_config();
+  attachment_.configure(config_);
+  tell_status();
+  sd_notify(0, "READY=1");
+  log::info("Configuration read again");
+}
+
+void Daemon::stop() {
+  sd_notify(0, "STOPPING=1");
+  attachment_.shut_down();
+  loop_.exit(EXIT_SUCCESS);
+}
+
+void Daemon::tell_status() {
+  const policy::Status status = attachment_.status();
+  std::string text = std::string(policy::to_string(status.state)) + ": " + status.reason;
+  if (config_errors_ > 0) text += " The configuration has errors, see the journal.";
+  if (text == told_status_) return;
+  told_status_ = text;
+  sd_notify(0, ("STATUS=" + text).c_str());
+}
+
+}  // namespace
+
+int daemon_main(int argc, char** argv, const MakeBackend& make_backend) {
+  Options options;
+  CLI::App app{
+      "gameschedd: schedules games by a sched_ext scheduler of its own. Started by systemd; see "
+      "gameschedctl."};
+  app.set_version_flag("--version", "gameschedd " GAMESCHED_VERSION);
+  app.add_option("--bus", options.bus, "system, session, or a D-Bus address")->capture_default_str();
+  app.add_option("--config-dir", options.config_folder, "folder of gamesched.toml and gamesched.toml.d")
+      ->capture_default_str();
+  app.add_option("--vendor-config-dir", options.vendor_folder, "folder of the distribution's gamesched.toml")
+      ->capture_default_str();
+  app.add_option("--state-dir", options.state_folder, "what is remembered over restarts of the machine")
+      ->capture_default_str();
+  app.add_option("--runtime-dir", options.runtime_folder, "what is remembered over restarts of the service")
+      ->capture_default_str();
+  CLI11_PARSE(app, argc, argv);
+  try {
+    return Daemon(options, make_backend).run();
+  } catch (const std::exception& error) {
+    log::error(std::string("gameschedd ends: ") + error.what());
+    return EXIT_FAILURE;
+  }
+}
+
+}  // namespace gamesched

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "service/policy/attachment.h"
+
+#include <sys/epoll.h>
+
+#include "service/util/log.h"
+#include "service/util/time.h"
+
+namespace gamesched::policy {
+
+Attachment::Attachment(Loop& loop, kernel::Backend& backend, Controller controller,
+                       std::function<std::size_t()> games)
+    : backend_(backend),
+      controller_(std::move(controller)),
+      games_(std::move(games)),
+      timer_(loop, [this] { update(); }),
+      later_(loop, [this] { update(); }) {
+  backend_.on_exit = [this](const kernel::ExitInfo& info) { exited(info); };
+  if (backend_.event_fd() >= 0) {
+    events_ = std::make_unique<Io>(loop, backend_.event_fd(), EPOLLIN, Priority::Kernel,
+                                   [this] { backend_.dispatch_events(); });
+  }
+}
+
+Attachment::~Attachment() {
+  backend_.on_exit = nullptr;
+}
+
+Facts Attachment::facts() const {
+  Facts facts{.now_usec = monotonic_usec(),
+              .games = games_(),
+              .kernel = backend_.state(),
+              .support = backend_.support(),
+              .attached = backend_.attached(),
+              .missing_detectors = {}};
+  for (const auto& detector : backend_.detectors()) {
+    if (!detector.attached) facts.missing_detectors.push_back(detector.name);
+  }
+  return facts;
+}
+
+void Attachment::update() {
+  if (shut_down_) return;
+  // A detach of something lost may be followed by an attach; more in one turn would be a quarrel with the
+  // kernel.
+  constexpr int max_steps = 3;
+  for (int step = 0; step < max_steps; ++step) {
+    const Decision decision = controller_.decide(facts());
+    if (decision.wake_at_usec) {
+      timer_.arm_at(*decision.wake_at_usec);
+    } else {
+      timer_.disarm();
+    }
+    if (decision.action == Action::None) break;
+    if (decision.action == Action::Attach) attach();
+    if (decision.action == Action::Detach) backend_.detach();
+  }
+  publish();
+}
+
+void Attachment::attach() {
+  const auto attached = backend_.attach();
+  if (attached) {
+    controller_.attach_done(monotonic_usec());
+    return;
+  }
+  controller_.attach_failed(attached.error(), monotonic_usec());
+  log::warning("Cannot attach the scheduler: " + attached.error().message);
+}
+
+void Attachment::exited(const kernel::ExitInfo& info) {
+  const auto ejection = controller_.exited(info, monotonic_usec());
+  if (ejection) {
+    log::error(
+        "The kernel removed the scheduler: " + info.reason + ": " + info.message +
+            (ejection->retry_in_s > 0 ? "; trying again in " + std::to_string(ejection->retry_in_s) + " s"
+                                      : "; staying off until asked"),
+        {{"GAMESCHED_EXIT_KIND", std::to_string(info.kind)},
+         {"GAMESCHED_EXIT_CODE", std::to_string(info.exit_code)}});
+    if (on_ejected) on_ejected(*ejection);
+  }
+  schedule();
+}
+
+void Attachment::publish() {
+  const Status now = controller_.status(facts());
+  if (now != published_) {
+    if (now.state != published_.state) {
+      log::notice("State " + std::string(to_string(now.state)) + ": " + now.reason,
+                  {{"GAMESCHED_STATE", std::string(to_string(now.state))}});
+    }
+    published_ = now;
+  }
+  if (on_changed) on_changed();
+}
+
+Status Attachment::status() {
+  const Status now = controller_.status(facts());
+  if (now != published_ && !shut_down_) schedule();
+  return now;
+}
+
+void Attachment::set_enabled(bool enabled) {
+  controller_.set_enabled(enabled);
+  update();
+}
+
+void Attachment::configure(const Config& config) {
+  controller_.configure(config);
+  update();
+}
+
+void Attachment::shut_down() {
+  shut_down_ = true;
+  timer_.disarm();
+  if (backend_.attached()) backend_.detach();
+}
+
+}  // namespace gamesched::policy

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// Carries the Controller's decisions out: the one place that attaches and
+// detaches. Whoever changes a fact calls update() (now) or schedule() (once in
+// the next turn of the loop, however many changes there were).
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "service/kernel/backend.h"
+#include "service/loop/loop.h"
+#include "service/policy/controller.h"
+
+namespace gamesched::policy {
+
+class Attachment {
+ public:
+  // `games` says how many games run.
+  Attachment(Loop& loop, kernel::Backend& backend, Controller controller, std::function<std::size_t()> games);
+  ~Attachment();
+  Attachment(const Attachment&) = delete;
+  Attachment& operator=(const Attachment&) = delete;
+
+  std::function<void()> on_changed;  // what the getters below say may have changed
+  std::function<void(const Ejection&)> on_ejected;
+
+  void update();
+  void schedule() { later_.schedule(); }
+
+  void set_enabled(bool enabled);
+  void configure(const Config& config);
+
+  // Read from the kernel now, not remembered. A surprise is followed by update() in the next turn.
+  Status status();
+  std::string kernel_scheduler() const { return backend_.state().ops; }
+  std::vector<kernel::DetectorStatus> detectors() const { return backend_.detectors(); }
+  std::vector<kernel::Counter> counters() const { return backend_.counters(); }
+  bool enabled() const { return controller_.enabled(); }
+  const Config& config() const { return controller_.config(); }
+
+  // For the end of the service: detaches, and stays so.
+  void shut_down();
+
+ private:
+  Facts facts() const;
+  void attach();
+  void exited(const kernel::ExitInfo& info);
+  void publish();
+
+  kernel::Backend& backend_;
+  Controller controller_;
+  std::function<std::size_t()> games_;
+  Timer timer_;
+  Defer later_;
+  std::unique_ptr<Io> events_;
+  Status published_;
+  bool shut_down_ = false;
+};
+
+}  // namespace gamesched::policy

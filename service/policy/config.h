@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// The configuration: what may be set, its bounds, and reading it.
+//
+// Later files win key by key: the distribution's gamesched.toml, the
+// administrator's gamesched.toml, then gamesched.toml.d/*.toml by name. A file
+// is taken whole or not at all; one that is wrong is reported with file, line
+// and column, and the others still count. Nothing here stops the service.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "service/util/result.h"
+
+namespace gamesched::policy {
+
+enum class AttachMode { Game, Always, Never };
+std::string_view to_string(AttachMode mode);
+
+struct Config {
+  static constexpr uint32_t max_linger_s = 3600;
+
+  AttachMode attach = AttachMode::Game;
+  // Level changes and restarts of a game's process are shorter than this.
+  uint32_t linger_s = 5;
+  // Before SetEnabled was ever called on this machine.
+  bool enabled = true;
+
+  bool operator==(const Config&) const = default;
+};
+
+// `text` laid over `base`. The error's sentence begins "FILE:LINE:COLUMN: ".
+Result<Config> parse(std::string_view text, const std::string& file, Config base);
+
+struct ConfigFolders {
+  std::filesystem::path vendor;         // holds gamesched.toml
+  std::filesystem::path administrator;  // holds gamesched.toml and gamesched.toml.d/
+};
+
+struct Loaded {
+  Config config;
+  std::vector<std::string> files;   // those that count, in order
+  std::vector<std::string> errors;  // a sentence each
+};
+
+Loaded load(const ConfigFolders& folders);
+
+}  // namespace gamesched::policy

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// What SetEnabled last said, remembered over restarts in the state directory.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+
+#include "service/util/result.h"
+
+namespace gamesched::policy {
+
+class EnabledStore {
+ public:
+  explicit EnabledStore(std::filesystem::path file) : file_(std::move(file)) {}
+
+  // Nothing when it was never said; System when the file is damaged or cannot be read.
+  Result<std::optional<bool>> read() const;
+  Result<void> write(bool enabled) const;
+
+ private:
+  std::filesystem::path file_;
+};
+
+}  // namespace gamesched::policy

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// A kernel without a kernel, for unit tests: every field is a fact that a test sets.
+#pragma once
+
+#include <map>
+#include <optional>
+
+#include "service/kernel/backend.h"
+
+namespace gamesched::fakes {
+
+class FakeBackend : public kernel::Backend {
+ public:
+  using Value = kernel::SchedState::Value;
+
+  void load() override { loaded = true; }
+  kernel::Support support() const override { return support_now; }
+  std::vector<kernel::DetectorStatus> detectors() const override { return detectors_now; }
+
+  Result<void> attach() override {
+    ++attach_calls;
+    if (attach_error) return std::unexpected(*attach_error);
+    if (state_now.value != Value::Disabled) return fail(Error::Code::Busy, "another scheduler is in place");
+    is_attached = true;
+    state_now = {Value::Enabled, "gamesched", state_now.enable_seq + 1};
+    return {};
+  }
+  void detach() override {
+    ++detach_calls;
+    if (!is_attached) return;
+    is_attached = false;
+    if (state_now.ops == "gamesched") state_now = {Value::Disabled, "", state_now.enable_seq};
+    if (pending_exit && on_exit) on_exit(*std::exchange(pending_exit, std::nullopt));
+  }
+  bool attached() const override { return is_attached; }
+  kernel::SchedState state() const override { return state_now; }
+
+  Result<void> add_game(uint32_t game_id, pid_t tgid) override {
+    if (add_error) return std::unexpected(*add_error);
+    games[game_id] = tgid;
+    return {};
+  }
+  void remove_game(uint32_t game_id) override { games.erase(game_id); }
+  std::vector<kernel::Counter> counters() const override { return {{"enqueued", 7}}; }
+  int event_fd() const override { return -1; }
+  void dispatch_events() override {}
+
+  // The kernel lets go, as after an ejection.
+  void eject(const kernel::ExitInfo& info) {
+    is_attached = false;
+    state_now = {Value::Disabled, "", state_now.enable_seq};
+    if (on_exit) on_exit(info);
+  }
+
+  bool loaded = false;
+  bool is_attached = false;
+  int attach_calls = 0;
+  int detach_calls = 0;
+  kernel::Support support_now{true, ""};
+  std::vector<kernel::DetectorStatus> detectors_now{{"process", true, ""}};
+  kernel::SchedState state_now{Value::Disabled, "", 0};
+  std::optional<Error> attach_error;
+  std::optional<Error> add_error;
+  std::optional<kernel::ExitInfo> pending_exit;  // delivered by detach()
+  std::map<uint32_t, pid_t> games;
+};
+
+}  // namespace gamesched::fakes

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// A kernel in a folder, for black-box tests of the whole daemon. The test writes
+//
+//   unsupported   a sentence: the machine cannot run the scheduler (read at load)
+//   foreign       the name of another scheduler that is in place
+//   missing       the name of a detector that is not available
+//   attach-error  what attach() fails with
+//   events        a FIFO; a line "REASON|MESSAGE" is an ejection, "restart" a restart request
+//
+// and reads
+//
+//   attached      there while our scheduler is attached
+//   games         a line "SLOT PID" for each game
+#pragma once
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <map>
+#include <stdexcept>
+#include <string>
+
+#include "service/kernel/backend.h"
+#include "service/util/fd.h"
+#include "service/util/file.h"
+
+namespace gamesched::fakes {
+
+class FileBackend : public kernel::Backend {
+ public:
+  explicit FileBackend(std::filesystem::path folder) : folder_(std::move(folder)) {
+    const auto fifo = folder_ / "events";
+    if (mkfifo(fifo.c_str(), 0600) != 0 && errno != EEXIST)
+      throw std::runtime_error("cannot make " + fifo.string());
+    // Both ends: the FIFO stays open when a test's writer goes.
+    events_ = UniqueFd(open(fifo.c_str(), O_RDWR | O_CLOEXEC | O_NONBLOCK));
+    if (!events_) throw std::runtime_error("cannot open " + fifo.string());
+    std::filesystem::remove(folder_ / "attached");  // as the kernel does when its daemon dies
+    publish_games();
+  }
+  ~FileBackend() override { detach(); }
+
+  void load() override { unsupported_ = content("unsupported"); }
+  kernel::Support support() const override { return {unsupported_.empty(), unsupported_}; }
+  std::vector<kernel::DetectorStatus> detectors() const override {
+    std::vector<kernel::DetectorStatus> out{{"process", true, ""}};
+    if (const std::string name = content("missing"); !name.empty())
+      out.push_back({name, false, "not in this kernel"});
+    return out;
+  }
+
+  Result<void> attach() override {
+    if (const std::string error = content("attach-error"); !error.empty())
+      return fail(Error::Code::System, error);
+    if (file_exists(folder_ / "foreign")) return fail(Error::Code::Busy, "another scheduler is in place");
+    attached_ = true;
+    return replace_file(folder_ / "attached", "gamesched\n", 0644, Durability::Memory);
+  }
+  void detach() override {
+    attached_ = false;
+    std::filesystem::remove(folder_ / "attached");
+  }
+  bool attached() const override { return attached_; }
+  kernel::SchedState state() const override {
+    using Value = kernel::SchedState::Value;
+    if (!unsupported_.empty()) return {};
+    if (attached_) return {Value::Enabled, "gamesched", 1};
+    const std::string foreign = content("foreign");
+    return foreign.empty() ? kernel::SchedState{Value::Disabled, "", 0}
+                           : kernel::SchedState{Value::Enabled, foreign, 1};
+  }
+
+  Result<void> add_game(uint32_t game_id, pid_t tgid) override {
+    games_[game_id] = tgid;
+    publish_games();
+    return {};
+  }
+  void remove_game(uint32_t game_id) override {
+    games_.erase(game_id);
+    publish_games();
+  }
+  std::vector<kernel::Counter> counters() const override { return {{"enqueued", 7}, {"dispatched", 5}}; }
+
+  int event_fd() const override { return events_.get(); }
+  void dispatch_events() override {
+    char text[512];
+    const ssize_t n = read(events_.get(), text, sizeof(text));
+    if (n <= 0) return;
+    std::string line(text, static_cast<std::size_t>(n));
+    line.resize(line.find_last_not_of('\n') + 1);
+    detach();
+    kernel::ExitInfo info;
+    info.restart = line == "restart";
+    info.error = !info.restart;
+    const std::size_t bar = line.find('|');
+    info.reason = line.substr(0, bar);
+    if (bar != line.npos) info.message = line.substr(bar + 1);
+    if (on_exit) on_exit(info);
+  }
+
+ private:
+  std::string content(const char* name) const {
+    if (!file_exists(folder_ / name)) return {};
+    std::string text = read_file(folder_ / name, 512).value_or("?");
+    text.resize(text.find_last_not_of('\n') + 1);
+    return text;
+  }
+  void publish_games() const {
+    std::string text;
+    for (const auto& [slot, pid] : games_) text += std::to_string(slot) + " " + std::to_string(pid) + "\n";
+    (void)replace_file(folder_ / "games", text, 0644, Durability::Memory);
+  }
+
+  std::filesystem::path folder_;
+  UniqueFd events_;
+  std::string unsupported_;
+  bool attached_ = false;
+  std::map<uint32_t, pid_t> games_;
+};
+
+}  // namespace gamesched::fakes
