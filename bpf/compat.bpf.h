@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Every difference between the kernels we support (6.12 to 7.3) and the vmlinux.h
+ * we build against, each with the version that brought it. BPF code includes this
+ * instead of vmlinux.h.
+ */
+#ifndef GS_COMPAT_BPF_H
+#define GS_COMPAT_BPF_H
+
+#include <linux/bpf/vmlinux.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+#include <bpf/bpf_core_read.h>
+
+/* Kfuncs without which there is no scheduler are declared by vmlinux.h as weak too: the loader reports
+ * a kernel that lacks one as unsupported. */
+extern bool bpf_cpumask_test_cpu(u32 cpu, const struct cpumask *cpumask) __weak __ksym;
+
+/*
+ * The clock of the run queue: cheaper than reading the time, exact at switches. Since 6.14 (3a9910b5904d).
+ */
+static inline __attribute__((always_inline)) u64 compat_now(void)
+{
+	return bpf_ksym_exists(scx_bpf_now) ? scx_bpf_now() : bpf_ktime_get_ns();
+}
+
+/*
+ * Set the remaining slice. Since 6.19 a kfunc; before, BPF wrote the field itself.
+ */
+static inline __attribute__((always_inline)) void compat_set_slice(struct task_struct *p, u64 slice_ns)
+{
+	if (bpf_ksym_exists(scx_bpf_task_set_slice))
+		scx_bpf_task_set_slice(p, slice_ns);
+	else
+		p->scx.slice = slice_ns;
+}
+
+/*
+ * Whether this runs in an interrupt, so that "current" is a bystander and not the waker. x86 keeps the
+ * preemption count in a per-CPU variable: __preempt_count up to 6.1 and from 6.15, a member of pcpu_hot between.
+ */
+struct pcpu_hot___compat {
+	int preempt_count;
+} __attribute__((preserve_access_index));
+extern const struct pcpu_hot___compat pcpu_hot __weak __ksym;
+extern const int __preempt_count __weak __ksym;
+
+
+static inline __attribute__((always_inline)) bool compat_in_interrupt(void)
+{
+	int count = 0;
+
+	if (bpf_ksym_exists(&__preempt_count)) {
+		const int *c = bpf_this_cpu_ptr(&__preempt_count);
+
+		count = *c;
+	} else if (bpf_ksym_exists(&pcpu_hot)) {
+		const struct pcpu_hot___compat *hot = bpf_this_cpu_ptr(&pcpu_hot);
+
+		count = hot->preempt_count;
+	}
+	/* NMI and hardirq bits, or the "serving softirq" bit. */
+	return count & 0x00ff0100;
+}
+
+#endif

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Virtual time and deadlines: everybody's fair share.
+ *
+ * Problem: threads of one LLC share a queue; the order in it must give each its
+ * weighted share, let sleepers in quickly, and let nobody wait without bound.
+ *
+ * How: a thread's virtual time grows by the CPU time it uses, divided by its
+ * weight (100 = nice 0). The queue's own virtual time, now_v, follows the thread
+ * that runs. The queue is ordered by
+ *
+ *   key = vtime + min(burst, burst_max) * 100 / weight
+ *
+ * where burst is what it ran since it last slept: of two with equal shares, the
+ * one that just woke goes first.
+ *
+ * Two clamps: a sleeper's vtime is lifted to now_v - lag_max, so sleep cannot be saved up; a key
+ * is lowered to now_v + wait_max, so a thread of tiny weight waits long, but not
+ * without bound.
+ *
+ *   lag_max = 4 ms, burst_max = 4 ms, wait_max = 40 ms, now_v = 1000 ms
+ *   vtime     burst   weight   key
+ *   1000 ms   0       100      1000 ms     just its turn
+ *    200 ms   0       100       996 ms     slept for long
+ *   1000 ms   9 ms    100      1004 ms     a hog
+ *   1000 ms   4 ms     15      1026.7 ms   nice 19 has to wait longer
+ *   1200 ms   0        15      1040 ms     but not for ever
+ */
+#ifndef GS_POLICY_DEADLINE_H
+#define GS_POLICY_DEADLINE_H
+
+#include "base.h"
+
+/* CPU time as virtual time; weight in 1 .. 10000, 100 for nice 0. */
+GS_POLICY u64 gs_virtual(u64 cpu_ns, u32 weight)
+{
+	return weight == 100 ? cpu_ns : cpu_ns * 100 / (weight ? weight : 1);
+}
+
+/* A thread's virtual time when it becomes runnable. */
+GS_POLICY u64 gs_vtime_at_wake(u64 vtime, u64 queue_now, u64 lag_max_ns)
+{
+	u64 floor = queue_now - lag_max_ns;
+
+	return gs_before(vtime, floor) ? floor : vtime;
+}
+
+GS_POLICY u64 gs_deadline_key(u64 vtime, u64 queue_now, u64 burst_ns, u32 weight, u64 burst_max_ns, u64 wait_max_ns)
+{
+	u64 key = vtime + gs_virtual(gs_min(burst_ns, burst_max_ns), weight);
+	u64 ceiling = queue_now + wait_max_ns;
+
+	return gs_before(ceiling, key) ? ceiling : key;
+}
+
+#endif

@@ -1,0 +1,303 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// The real backend: which objects there are, what they share, and what the kernel says of them.
+#include "service/kernel/loader.h"
+
+#include <bpf/bpf.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <cstddef>
+#include <filesystem>
+#include <optional>
+
+#include "bpf/shared/abi.h"
+#include "service/kernel/object.h"
+#include "service/kernel/topology.h"
+#include "service/util/file.h"
+#include "service/util/procfs.h"
+
+namespace gamesched::kernel {
+
+#define OBJECT(name)                         \
+  extern const unsigned char object_##name[]; \
+  extern const std::size_t object_##name##_size;
+OBJECT(gamesched)
+OBJECT(process)
+OBJECT(input)
+#undef OBJECT
+
+namespace {
+
+const std::filesystem::path sched_ext_dir = "/sys/kernel/sched_ext";
+const std::filesystem::path kernel_btf = "/sys/kernel/btf/vmlinux";
+const std::filesystem::path cpu_dir = "/sys/devices/system/cpu";
+constexpr std::size_t sysfs_max_bytes = 4096;
+
+// Created with the process detector, used by all.
+constexpr std::array<std::string_view, 4> shared_maps = {"game_processes", "shared_state", "input_cpus", "events"};
+
+constexpr std::array<const char*, GS_NR_COUNTERS> counter_names = {
+#define COUNTER(name, doc) #name,
+#include "bpf/shared/counters.def"
+#undef COUNTER
+};
+
+std::string sysfs_line(const std::filesystem::path& path) {
+  auto text = read_file(path, sysfs_max_bytes);
+  if (!text) return {};
+  while (!text->empty() && text->back() == '\n') text->pop_back();
+  return *text;
+}
+
+class KernelBackend final : public Backend {
+ public:
+  KernelBackend()
+      : process_("process", {object_process, object_process_size}),
+        input_("input", {object_input, object_input_size}),
+        scheduler_("gamesched", {object_gamesched, object_gamesched_size}) {}
+
+  ~KernelBackend() override {
+    drop_link();
+    if (ring_ != nullptr) ring_buffer__free(ring_);
+  }
+
+  void load() override {
+    if (!file_exists(kernel_btf)) {
+      support_ = {false, "this kernel has no type information (/sys/kernel/btf/vmlinux); it needs CONFIG_DEBUG_INFO_BTF"};
+      note("process", fail(Error::Code::Unsupported, support_.reason));
+      note("input", fail(Error::Code::Unsupported, support_.reason));
+      return;
+    }
+    const Result<void> process = process_.load();
+    note("process", process ? process_.attach_programs() : process);
+    if (process) input_.share_maps_of(process_, shared_maps);
+    input_.global<std::array<unsigned long long, 4>>("window_ns");  // throws when the object and this code disagree
+    set_windows();
+    const Result<void> input = input_.load();
+    note("input", input ? input_.attach_programs() : input);
+    load_scheduler();
+    if (process_.loaded())
+      ring_ = ring_buffer__new(process_.map_fd("events"), &KernelBackend::on_record, this, nullptr);
+  }
+
+  Support support() const override { return support_; }
+  std::vector<DetectorStatus> detectors() const override { return detectors_; }
+  bool attached() const override { return link_ != nullptr; }
+
+  Result<void> attach() override {
+    if (link_ != nullptr) return {};
+    if (!support_.available) return fail(Error::Code::Unsupported, support_.reason);
+    auto topology = read_topology(cpu_dir);
+    if (!topology) return std::unexpected(topology.error());
+    // No scheduler is attached, so nobody reads these while they are written.
+    const_cast<gs_topology&>(*scheduler_.global<gs_topology>("topology")) = *topology;
+    clear_counters();
+    auto link = scheduler_.attach_struct_ops("gamesched_ops");
+    if (!link) return std::unexpected(link.error());
+    link_ = *link;
+    return {};
+  }
+
+  void detach() override {
+    drop_link();
+    dispatch_events();
+  }
+
+  SchedState state() const override {
+    SchedState state;
+    const std::string word = sysfs_line(sched_ext_dir / "state");
+    using Value = SchedState::Value;
+    if (word == "disabled") state.value = Value::Disabled;
+    if (word == "enabling") state.value = Value::Enabling;
+    if (word == "enabled") state.value = Value::Enabled;
+    if (word == "disabling") state.value = Value::Disabling;
+    state.ops = sysfs_line(sched_ext_dir / "root" / "ops");
+    const std::string seq = sysfs_line(sched_ext_dir / "enable_seq");
+    std::from_chars(seq.data(), seq.data() + seq.size(), state.enable_seq);
+    return state;
+  }
+
+  Result<void> add_game(uint32_t game_id, pid_t tgid) override {
+    if (game_id == 0 || game_id > GS_MAX_GAMES) return fail(Error::Code::InvalidArgument, "game id out of range");
+    if (!process_.loaded()) return {};  // unsupported: games are known, nobody schedules them
+    const auto status = procfs::read_status(tgid);
+    if (!status) return std::unexpected(status.error());
+    const gs_game_process entry{game_id, status->euid};
+    // The process first: what it forks from here on is entered by the fork hook, what it forked before by the walk.
+    if (auto entered = enter_process(tgid, entry); !entered) return entered;
+    enter_descendants(tgid, entry);
+    change_generation(+1);
+    return {};
+  }
+
+  void remove_game(uint32_t game_id) override {
+    if (!process_.loaded()) return;
+    const int map = process_.map_fd("game_processes");
+    std::vector<uint32_t> members;
+    uint32_t key = 0;
+    for (int error = bpf_map_get_next_key(map, nullptr, &key); error == 0;
+         error = bpf_map_get_next_key(map, &key, &key)) {
+      gs_game_process entry{};
+      if (bpf_map_lookup_elem(map, &key, &entry) == 0 && entry.game == game_id) members.push_back(key);
+    }
+    for (const uint32_t member : members) bpf_map_delete_elem(map, &member);
+    change_generation(-1);
+  }
+
+  std::vector<Counter> counters() const override {
+    std::vector<Counter> sums;
+    if (!scheduler_.loaded()) return sums;
+    auto* cpus = const_cast<Object&>(scheduler_).global<std::array<gs_cpu_counters, GS_MAX_CPUS>>("counters");
+    for (std::size_t i = 0; i < counter_names.size(); i++) {
+      Counter counter{counter_names[i], 0};
+      for (const gs_cpu_counters& cpu : const_cast<std::array<gs_cpu_counters, GS_MAX_CPUS>&>(*cpus))
+        counter.value += static_cast<const volatile unsigned long long&>(cpu.value[i]);
+      sums.push_back(std::move(counter));
+    }
+    add_input_counters(sums);
+    return sums;
+  }
+
+  int event_fd() const override { return ring_ != nullptr ? ring_buffer__epoll_fd(ring_) : -1; }
+  void dispatch_events() override {
+    if (ring_ != nullptr) ring_buffer__consume(ring_);
+  }
+
+ private:
+  void note(const char* name, const Result<void>& result) {
+    detectors_.push_back({name, result.has_value(), result ? "" : result.error().message});
+  }
+
+  void set_windows() {
+    auto* windows = input_.global<std::array<unsigned long long, 4>>("window_ns");
+    const auto* tunables = scheduler_.global<gs_tunables>("tunables");
+    auto& lengths = const_cast<std::array<unsigned long long, 4>&>(*windows);
+    lengths = {tunables->window_keyboard_ns, tunables->window_mouse_ns, tunables->window_controller_ns,
+               tunables->window_other_ns};
+  }
+
+  void load_scheduler() {
+    if (!file_exists(sched_ext_dir)) {
+      support_ = {false, "this kernel has no sched_ext (it needs Linux 6.12 or later with CONFIG_SCHED_CLASS_EXT)"};
+      return;
+    }
+    if (!process_.loaded()) {
+      support_ = {false, detectors_.front().reason};
+      return;
+    }
+    scheduler_.share_maps_of(process_, shared_maps);
+    if (auto loaded = scheduler_.load(); !loaded)
+      support_ = {false, loaded.error().message};
+    else
+      support_ = {true, ""};
+  }
+
+  void drop_link() {
+    if (link_ != nullptr) bpf_link__destroy(std::exchange(link_, nullptr));
+  }
+
+  void clear_counters() {
+    auto* cpus = scheduler_.global<std::array<gs_cpu_counters, GS_MAX_CPUS>>("counters");
+    const_cast<std::array<gs_cpu_counters, GS_MAX_CPUS>&>(*cpus).fill({});
+  }
+
+  void add_input_counters(std::vector<Counter>& sums) const {
+    const int map = process_.map_fd("input_cpus");
+    std::vector<gs_input_cpu> cpus(static_cast<std::size_t>(std::max(1, libbpf_num_possible_cpus())));
+    const uint32_t zero = 0;
+    if (map < 0 || bpf_map_lookup_elem(map, &zero, cpus.data()) != 0) return;
+    Counter events{"input_events", 0}, ignored{"input_events_not_for_games", 0};
+    for (const gs_input_cpu& cpu : cpus) {
+      events.value += cpu.events;
+      ignored.value += cpu.events_no_input;
+    }
+    sums.push_back(events);
+    sums.push_back(ignored);
+  }
+
+  Result<void> enter_process(pid_t tgid, const gs_game_process& entry) {
+    const auto key = static_cast<uint32_t>(tgid);
+    if (bpf_map_update_elem(process_.map_fd("game_processes"), &key, &entry, BPF_ANY) == 0) return {};
+    const int error = errno;
+    if (error == E2BIG)
+      return fail(Error::Code::LimitsExceeded,
+                  "all games together already have " + std::to_string(GS_MAX_PROCESSES) + " processes");
+    return fail_errno("cannot enter process " + std::to_string(tgid), error);
+  }
+
+  // Children of a process that already ran when it was registered; those of another user are left out.
+  void enter_descendants(pid_t tgid, const gs_game_process& entry) {
+    const auto tasks = std::filesystem::path("/proc") / std::to_string(tgid) / "task";
+    std::error_code ignored;
+    for (const auto& thread : std::filesystem::directory_iterator(tasks, ignored)) {
+      const auto text = read_file(thread.path() / "children", 64 * 1024);
+      if (!text) continue;
+      const char* at = text->data();
+      const char* const end = at + text->size();
+      pid_t child = 0;
+      for (auto parsed = std::from_chars(at, end, child); parsed.ec == std::errc();
+           parsed = std::from_chars(at, end, child)) {
+        at = parsed.ptr + (parsed.ptr < end ? 1 : 0);
+        const auto status = procfs::read_status(child);
+        if (!status || status->euid != entry.uid) continue;
+        if (enter_process(child, entry)) enter_descendants(child, entry);
+      }
+    }
+  }
+
+  // Threads look their game up again when the generation has changed.
+  void change_generation(int games) {
+    const int map = process_.map_fd("shared_state");
+    const uint32_t zero = 0;
+    gs_shared_state state{};
+    if (bpf_map_lookup_elem(map, &zero, &state) != 0) return;
+    nr_games_ += games;
+    state.games_generation++;
+    state.nr_games = static_cast<unsigned>(std::max(0, nr_games_));
+    bpf_map_update_elem(map, &zero, &state, BPF_ANY);
+  }
+
+  static int on_record(void* context, void* data, std::size_t size) {
+    auto& self = *static_cast<KernelBackend*>(context);
+    const auto* event = static_cast<const gs_event*>(data);
+    if (size < sizeof(gs_event) || event->kind != GS_EVENT_SCHED_EXIT) return 0;
+    self.scheduler_left(*event);
+    return 0;
+  }
+
+  void scheduler_left(const gs_event& event) {
+    // enum scx_exit_kind and the codes beside it: include/linux/sched/ext.h, stable since 6.12.
+    constexpr unsigned exit_error = 1024;
+    constexpr long long code_restart = 1LL << 48;
+    drop_link();
+    ExitInfo info;
+    info.error = event.exit_kind >= exit_error;
+    info.restart = !info.error && (event.exit_code & code_restart) != 0;
+    info.kind = event.exit_kind;
+    info.exit_code = event.exit_code;
+    info.reason.assign(event.reason, ::strnlen(event.reason, sizeof(event.reason)));
+    info.message.assign(event.message, ::strnlen(event.message, sizeof(event.message)));
+    if (on_exit) on_exit(info);
+  }
+
+  Object process_, input_, scheduler_;
+  Support support_;
+  std::vector<DetectorStatus> detectors_;
+  bpf_link* link_ = nullptr;
+  ring_buffer* ring_ = nullptr;
+  int nr_games_ = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<Backend> make_backend() {
+  capture_libbpf_messages();
+  return std::make_unique<KernelBackend>();
+}
+
+}  // namespace gamesched::kernel
