@@ -9,11 +9,14 @@ import time
 from collections.abc import Callable
 
 from figures import Costs
-from guest import Guest, Program
+from guest import Guest
+from live import Watch
 from rivals import Rival
 
 UNIT_ITERATIONS = 10_000  # of a hog or a streamer: 0.1 ms and less, far below any slice
 CHILD_ITERATIONS = 40_000
+TICK_S = 0.2
+LAST_LOOK_NS = 10_000_000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,12 +66,14 @@ def play(
     load: Load,
     timing: Timing,
     companions: list[tuple[str, tuple]] = (),
-    on_tick: Callable[[Program], None] | None = None,
-    tick_s: float = 0.1,
+    watch: Watch | None = None,
+    on_tick: Callable[[], None] | None = None,
 ) -> list[dict]:
-    """Results of the game, the hogs and the companions, in this order."""
+    """Results of the game, the hogs and the companions, in this order. With `watch`, on_tick is called
+    some times a second; else the orchestrator sleeps for the whole interval."""
     game_options = ("--raw", "--iterations-per-us", machine.iterations_per_us,
-                    "--unit-iterations", UNIT_ITERATIONS, *load.game, *rival.game_options)
+                    "--unit-iterations", UNIT_ITERATIONS, *load.game, *rival.game_options,
+                    *(("--live", watch.path) if watch else ()))
     rival.prepare()
     with contextlib.ExitStack() as stack:
         others = [stack.enter_context(background(guest, load))]
@@ -82,11 +87,14 @@ def play(
         stop_ns = start_ns + int(timing.seconds * 1e9)
         for program in (game, *others):
             program.go(start_ns, stop_ns)
-        if on_tick:
-            while time.monotonic_ns() < stop_ns and not game.ended(tick_s):
-                on_tick(game)
+        if watch:
+            watch.open()
+            while time.monotonic_ns() < stop_ns - int(TICK_S * 1e9):
+                time.sleep(TICK_S)
+                watch.look()
+                on_tick()
         # The game's end may detach our scheduler: look while it is still there.
-        wait_until(stop_ns - int(0.01e9))
+        wait_until(stop_ns - LAST_LOOK_NS)
         rival.ended()
         return [program.result() for program in (game, *others)]
 

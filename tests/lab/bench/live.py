@@ -7,6 +7,8 @@ workload/frame.h): watching costs the game nothing.
 
 from __future__ import annotations
 
+import mmap
+import os
 import pathlib
 import struct
 import sys
@@ -19,13 +21,13 @@ class Screen:
     """Lines on stdout. `live`: rewrite the current line in place, else print it when done."""
 
     def __init__(self, live: bool | None = None) -> None:
-        self._live = sys.stdout.isatty() if live is None else live
+        self.live = sys.stdout.isatty() if live is None else live
 
     def say(self, text: str = "") -> None:
         print(text, flush=True)
 
     def update(self, text: str) -> None:
-        if self._live:
+        if self.live:
             sys.stdout.write(f"\r\033[K{text}")
             sys.stdout.flush()
 
@@ -39,14 +41,18 @@ class Watch:
 
     def __init__(self, path: pathlib.Path) -> None:
         self.path = path
+        self._totals: mmap.mmap | None = None
         self._frames = self._missed = 0
         self._ticks: list[tuple[int, int]] = []
 
+    def open(self) -> None:
+        """When the game is ready. Looking must be cheap then: a slow look would be measured."""
+        fd = os.open(self.path, os.O_RDONLY)
+        self._totals = mmap.mmap(fd, 24, prot=mmap.PROT_READ)
+        os.close(fd)
+
     def look(self) -> None:
-        try:
-            frames, missed, _ = struct.unpack("qqq", self.path.read_bytes()[:24])
-        except (OSError, struct.error):
-            return
+        frames, missed, _ = struct.unpack_from("qqq", self._totals)
         if (frames, missed) != (0, 0):
             self._ticks.append((frames - self._frames, missed - self._missed))
         self._frames, self._missed = frames, missed

@@ -3,15 +3,15 @@
 
 Under instruction counting all busy CPUs share one stream of instructions: with four
 busy, each runs at a quarter. Work is in microseconds of the idle machine, so a frame
-takes four times as long there: about half of its period, and 2 to 3 ms for the game
-with jobs.
+takes four times as long there: a quarter to a third of its period. The frames together are 6 to 9 % of
+the machine, so that frames which a scheduler misses give the background little.
 """
 
 from __future__ import annotations
 
 from block import Load
 
-FRAME_WORK_US = {60: 2000, 144: 800, 240: 400}
+FRAME_WORK_US = {60: 1500, 144: 500, 240: 250}
 
 
 def frames(hz: int) -> Load:
@@ -22,7 +22,7 @@ def frames(hz: int) -> Load:
 
 def jobs(hz: int, echo_port: str, mouse: str | None) -> Load:
     """A game with 8 jobs a frame, streaming, audio, network and, where there is a mouse, input."""
-    work_us, job_us = {60: (400, 150), 144: (200, 100)}[hz]
+    work_us, job_us = {60: (300, 120), 144: (150, 60)}[hz]
     game = ("--hz", hz, "--work-us", work_us, "--jobs", 8, "--workers", 4, "--job-us", job_us,
             "--streamers", 4, "--audio", "--audio-us", 20, "--net", echo_port,
             *(("--input", mouse) if mouse else ()))

@@ -11,7 +11,7 @@ from block import Load, Machine, Timing, play
 from figures import Figure, Totals
 from guest import BenchError, Guest
 from live import Screen, Watch
-from rivals import Rival, rotated
+from rivals import Rival, Switch, rotated
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,6 +20,7 @@ class Context:
 
     guest: Guest
     machine: Machine
+    switch: Switch
     rivals: list[Rival]
     blocks: int
     timing: Timing
@@ -32,18 +33,19 @@ def compare(context: Context, load: Load) -> dict[str, Totals]:
     context.screen.say(f"\n{load.name}")
     for number in range(context.blocks):
         for rival in rotated(context.rivals, number):
-            watch = Watch(context.guest.scratch(f"live-{number}-{rival.name}"))
             title = f"  block {number + 1}  {rival.label:<26}"
-            watched = dataclasses.replace(load, game=(*load.game, "--live", watch.path))
+            watch = None
+            if context.screen.live:
+                watch = Watch(context.guest.scratch(f"live-{load.name}-{number}-{rival.name}"))
 
-            def tick(_, watch=watch, title=title):
-                watch.look()
+            def tick(watch=watch, title=title):
                 context.screen.update(f"{title} missed {watch.missed:>4}  {watch.bars()}")
 
-            game, background = play(context.guest, context.machine, rival, watched,
-                                    context.timing, on_tick=tick)
+            game, background = play(context.guest, context.machine, rival, load, context.timing,
+                                    watch=watch, on_tick=tick)
             totals[rival.name].add(game, background, context.machine.costs)
             context.screen.finish(title + block_line(game, background, context.machine))
+    context.screen.say(figures.rivals_table(totals))
     return totals
 
 
@@ -61,7 +63,8 @@ def block_line(game: dict, background: dict, machine: Machine) -> str:
         parts.append(f"streaming {streamed:5.0f} ms")
     if "input" in game:
         parts.append(f"input p99 {game['input']['latency']['p99_us'] or 0:5.0f} us")
-    parts.append(f"longest wait {max(figures.longest_wait_ms(background), game['streamers']['longest_wait_ms']):4.0f} ms")
+    wait_ms = max(figures.longest_wait_ms(background), game["streamers"]["longest_wait_ms"])
+    parts.append(f"longest wait {wait_ms:4.0f} ms")
     return "  ".join(parts)
 
 

@@ -9,7 +9,7 @@ from figures import Costs, Figure, Totals
 
 def block(missed=0, frames=100, frame_ns=1_000_000, wake_ns=1000, units=1000, wait_ms=1.0):
     game = {
-        "frame": {"refreshes": frames + missed, "missed": missed,
+        "frame": {"refreshes": frames + missed, "missed": missed, "work_us": 100,
                   "time": {"raw_ns": [frame_ns] * frames},
                   "wake": {"raw_ns": [wake_ns] * frames}},
         "streamers": {"units": units, "longest_wait_ms": wait_ms},

@@ -122,6 +122,7 @@ class Game {
   nlohmann::json report() const {
     nlohmann::json result = {{"pid", getpid()}, {"hz", options_.hz}, {"frame", loop_->report(options_.raw)}};
     result["interval_ns"] = interval_.stop_ns() - interval_.start_ns();
+    result["frame"]["work_us"] = options_.work_us + options_.jobs * options_.job_us;
     if (audio_) result["audio"] = audio_->report(options_.raw);
     if (net_) result["net"] = net_->report(options_.raw);
     if (input_) result["input"] = input_->report(options_.raw);
