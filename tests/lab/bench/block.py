@@ -76,10 +76,12 @@ def play(
                     *(("--live", watch.path) if watch else ()))
     rival.prepare()
     with contextlib.ExitStack() as stack:
-        others = [stack.enter_context(background(guest, load))]
-        others += [stack.enter_context(guest.run(name, *options)) for name, options in companions]
+        # Companions first: what they have to do before they are ready, they do on an idle machine.
+        others = [stack.enter_context(guest.run(name, *options)) for name, options in companions]
         for program in others:
             program.await_ready()
+        others.insert(0, stack.enter_context(background(guest, load)))
+        others[0].await_ready()
         game = stack.enter_context(guest.run("frameloop", *game_options, command=rival.command))
         game.await_ready()
         rival.started()

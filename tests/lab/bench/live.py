@@ -14,7 +14,7 @@ import struct
 import sys
 
 BARS = "▁▂▃▄▅▆▇█"
-SECONDS_OF_BARS = 30
+MOST_BARS = 30
 
 
 class Screen:
@@ -72,7 +72,7 @@ class Watch:
 def sparkline(shares: list[float]) -> str:
     """One bar a value from 0 to 1; nothing at all looks different from a little."""
     bars = []
-    for share in shares[-SECONDS_OF_BARS:]:
+    for share in shares[-MOST_BARS:]:
         level = 0 if share <= 0 else 1 + int(min(share, 1) * (len(BARS) - 2))
         bars.append(BARS[level])
     return "".join(bars)

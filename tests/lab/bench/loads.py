@@ -20,10 +20,20 @@ def frames(hz: int) -> Load:
                 game=("--hz", hz, "--work-us", FRAME_WORK_US[hz]), hogs=16, storms=3)
 
 
-def jobs(hz: int, echo_port: str, mouse: str | None) -> Load:
-    """A game with 8 jobs a frame, streaming, audio, network and, where there is a mouse, input."""
+def job_game(hz: int, echo_port: str, mouse: str | None) -> tuple:
+    """Options of a game with 8 jobs a frame, streaming, audio, network and, where there is a mouse,
+    input."""
     work_us, job_us = {60: (300, 120), 144: (150, 60)}[hz]
-    game = ("--hz", hz, "--work-us", work_us, "--jobs", 8, "--workers", 4, "--job-us", job_us,
+    return ("--hz", hz, "--work-us", work_us, "--jobs", 8, "--workers", 4, "--job-us", job_us,
             "--streamers", 4, "--audio", "--audio-us", 20, "--net", echo_port,
             *(("--input", mouse) if mouse else ()))
-    return Load(f"job game {hz} Hz, 8 hogs + fork storm", game=game, hogs=8, storms=3)
+
+
+def jobs(hz: int, echo_port: str, mouse: str | None) -> Load:
+    return Load(f"job game {hz} Hz, 8 hogs + fork storm", game=job_game(hz, echo_port, mouse), hogs=8,
+                storms=3)
+
+
+def demo(hz: int, echo_port: str, mouse: str | None) -> Load:
+    """Beside a compile with four jobs."""
+    return Load(f"job game {hz} Hz", game=job_game(hz, echo_port, mouse), hogs=6, storms=2)
