@@ -1,0 +1,132 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A gameschedd that does what a test needs, on the bus of DBUS_SYSTEM_BUS_ADDRESS.
+
+  fake_service.py LOG [--state STATE] [--fail ERROR | --hang | --vanish]
+
+  --fail    every method, and Properties.Get and GetAll, answers org.gamesched.Error.ERROR (or a whole name)
+  --hang    nothing is ever answered
+  --vanish  every call ends the process, as when the service is restarted meanwhile
+
+Writes one JSON line to LOG when it owns the name ({"ready": true}) and one for each call, with the pid
+that a received pidfd names.
+"""
+
+import argparse
+import json
+import os
+
+import dbus
+import dbus.lowlevel
+import dbus.mainloop.glib
+import dbus.service
+from gi.repository import GLib
+
+NAME = "org.gamesched.Scheduler1"
+PATH = "/org/gamesched/Scheduler1"
+GAME = "org.gamesched.Game1"
+PROPERTIES = "org.freedesktop.DBus.Properties"
+MANAGER = "org.freedesktop.DBus.ObjectManager"
+
+
+class Refused(dbus.DBusException):
+    def __init__(self, error):
+        super().__init__(f"The fake refuses: {error}.")
+        self._dbus_error_name = error if "." in error else f"org.gamesched.Error.{error}"
+
+
+def pid_of_pidfd(fd):
+    try:
+        with open(f"/proc/self/fdinfo/{fd}", encoding="ascii") as info:
+            return next(int(line.split()[1]) for line in info if line.startswith("Pid:"))
+    finally:
+        os.close(fd)
+
+
+class Service(dbus.service.Object):
+    def __init__(self, bus, options, log):
+        super().__init__(bus, PATH)
+        self.options = options
+        self.log = log
+        self.enabled = True
+        self.games = {}
+
+    def record(self, **entry):
+        self.log.write(json.dumps(entry) + "\n")
+        self.log.flush()
+
+    def answer(self, value, done, failed):
+        if self.options.vanish:
+            os._exit(0)
+        if self.options.hang:
+            return
+        if self.options.fail:
+            failed(Refused(self.options.fail))
+        elif value is None:
+            done()
+        else:
+            done(value)
+
+    @dbus.service.method(NAME, in_signature="ha{sv}", out_signature="o", async_callbacks=("done", "failed"),
+                         sender_keyword="sender")
+    def RegisterGame(self, pidfd, options, done, failed, sender):
+        pid = pid_of_pidfd(pidfd.take())
+        self.record(call="RegisterGame", pid=pid, sender=sender,
+                    options={str(k): v for k, v in options.items()},
+                    types={str(k): type(v).__name__ for k, v in options.items()})
+        path = dbus.ObjectPath(f"{PATH}/game/{len(self.games) + 1}")
+        self.games[path] = {GAME: {
+            "Pid": dbus.UInt32(pid), "Uid": dbus.UInt32(os.getuid()), "Name": options.get("name", ""),
+            "AppId": options.get("app-id", ""), "Source": "registered",
+            "Since": dbus.UInt64(1_700_000_000_000_000 + len(self.games)),
+            "TargetFps": options.get("target-fps", dbus.UInt32(0))}}
+        self.answer(path, done, failed)
+
+    @dbus.service.method(NAME, in_signature="b", async_callbacks=("done", "failed"))
+    def SetEnabled(self, enabled, done, failed):
+        self.record(call="SetEnabled", enabled=bool(enabled))
+        self.enabled = bool(enabled)
+        self.answer(None, done, failed)
+
+    @dbus.service.method(NAME, out_signature="a{st}", async_callbacks=("done", "failed"))
+    def GetCounters(self, done, failed):
+        self.record(call="GetCounters")
+        self.answer({"enqueue": dbus.UInt64(2**63 + 1), "preempt": dbus.UInt64(7)}, done, failed)
+
+    @dbus.service.method(PROPERTIES, in_signature="s", out_signature="a{sv}", async_callbacks=("done", "failed"))
+    def GetAll(self, interface, done, failed):
+        self.record(call="GetAll", interface=str(interface))
+        missing = [("process", True, ""), ("input", False, "no symbol input_event\x1b[31m")]
+        self.answer(dbus.Dictionary({
+            "Version": "9.9.9", "State": self.options.state, "StateReason": f"The fake is {self.options.state}.",
+            "Enabled": self.enabled, "Attach": "game", "KernelScheduler": "",
+            "Detectors": dbus.Array(missing, signature="(sbs)")}, signature="sv"), done, failed)
+
+    @dbus.service.method(MANAGER, out_signature="a{oa{sa{sv}}}", async_callbacks=("done", "failed"))
+    def GetManagedObjects(self, done, failed):
+        self.record(call="GetManagedObjects")
+        self.answer(dbus.Dictionary(self.games, signature="oa{sa{sv}}"), done, failed)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("log")
+    parser.add_argument("--state", default="standby")
+    parser.add_argument("--fail")
+    parser.add_argument("--hang", action="store_true")
+    parser.add_argument("--vanish", action="store_true")
+    options = parser.parse_args()
+
+    dbus.mainloop.glib.DBusGMainLoop(set_as_default=True)
+    # Not dbus.SystemBus(): that is shared, and libdbus ends the process with the bus.
+    bus = dbus.bus.BusConnection(os.environ["DBUS_SYSTEM_BUS_ADDRESS"])
+    with open(options.log, "a", encoding="utf-8") as log:
+        service = Service(bus, options, log)
+        name = dbus.service.BusName(NAME, bus, do_not_queue=True)
+        service.record(ready=True)
+        GLib.MainLoop().run()
+        del name
+
+
+if __name__ == "__main__":
+    main()
