@@ -18,8 +18,8 @@ from rivals import BETWEEN_ENABLES_S
 from scenarios import Context
 
 SERVICE = "gameschedd.service"
-STARTS = 8
-KILLS = 3  # systemd's start limit is 5 a minute
+STARTS = 6
+KILLS = 3
 THREADS_AT_KILL = 1000
 
 
@@ -88,6 +88,7 @@ def kill(context: Context) -> list[Figure]:
     await_kernel_state("disabled")
     before = snapshot()
     context.switch.on()
+    forget_starts()
     took_ns = []
     same = True
     with running(context, load):
@@ -113,6 +114,11 @@ def kill(context: Context) -> list[Figure]:
                    "higher")]
 
 
+def forget_starts() -> None:
+    """Else systemd's limit of starts a minute counts ours and the tests' together."""
+    output_of(["systemctl", "reset-failed", SERVICE])
+
+
 def service_pid() -> int:
     return int(output_of(["systemctl", "show", "--property=MainPID", "--value", SERVICE]))
 
@@ -129,6 +135,7 @@ def standby(context: Context) -> list[Figure]:
     context.screen.say(f"\n{load.name}")
     context.switch.on()
     await_kernel_state("disabled")
+    forget_starts()
     work = {"stopped": 0.0, "standby": 0.0}
     for number in range(context.blocks):
         for state in list(work)[:: 1 if number % 2 == 0 else -1]:

@@ -13,7 +13,7 @@ from xml.sax.saxutils import escape
 
 WIDTH = 960
 LEFT, RIGHT = 56, 24
-HEAD = 104
+HEAD = 132
 STRIP, STRIP_GAP = 118, 46
 FOOT = 42
 BLOCK_GAP_S = 0.12
@@ -31,7 +31,8 @@ STYLE = """
   @media (prefers-color-scheme: dark) {
     .ground { fill: #0d1117 } .panel { fill: #161b22 } text { fill: #e6edf3 }
     .soft, .axis { fill: #9aa5b1 } .grid { stroke: #2b323b } .deadline { stroke: #e6edf3 }
-    .frames { stroke: #6cb0ff } .late { stroke: #ff7b72 } .over, .bad { fill: #ff7b72 } .good { fill: #56d364 }
+    .frames { stroke: #6cb0ff } .late { stroke: #ff7b72 }
+    .over, .bad { fill: #ff7b72 } .good { fill: #56d364 }
   }
 """
 
@@ -85,7 +86,7 @@ def draw(title: str, subtitle: str, strips: list[Strip], period_ns: int, block_s
         top_y = HEAD + number * (STRIP + STRIP_GAP)
         scale = Scale((WIDTH - LEFT - RIGHT) / total_s, top_ms, top_y + STRIP)
         parts += _strip(strip, scale, period_ms, block_s)
-    parts += _foot(height, period_ms)
+    parts += _legend(height, period_ms)
     return "\n".join([*parts, "</svg>", ""])
 
 
@@ -96,24 +97,20 @@ def _strip(strip: Strip, scale: Scale, period_ms: float, block_s: float) -> list
         f'<text class="name" x="{LEFT}" y="{name_y}">{escape(strip.name)}</text>',
         f'<text x="{WIDTH - RIGHT}" y="{name_y}" text-anchor="end">'
         f'<tspan class="{verdict}">{strip.missed} missed</tspan>'
-        f'<tspan class="soft"> · {escape(strip.note)}</tspan></text>',
+        f'<tspan class="soft" dx="6">· {escape(strip.note)}</tspan></text>',
     ]
     in_time, late, over = [], [], []
     for number, block in enumerate(strip.blocks):
         begin_s = number * (block_s + BLOCK_GAP_S)
-        parts.append(f'<rect class="panel" x="{scale.x(begin_s):.1f}" y="{scale.bottom_y - STRIP}" '
-                     f'width="{block_s * scale.per_second:.1f}" height="{STRIP}"/>')
+        parts += _panel(scale, scale.x(begin_s), scale.x(begin_s + block_s))
         for start_ns, took_ns in zip(block.start_ns, block.took_ns):
             x, y = scale.x(begin_s + start_ns / 1e9), scale.y(took_ns / 1e6)
             if took_ns / 1e6 > scale.top_ms:
                 over.append(f"M{x:.1f} {y:.1f}l-3.5 6h7z")
             else:
                 (late if took_ns / 1e6 > period_ms else in_time).append(f"M{x:.1f} {y:.1f}h0")
-    for ms in _ticks(scale.top_ms):
-        parts.append(f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" '
-                     f'y1="{scale.y(ms):.1f}" y2="{scale.y(ms):.1f}"/>')
-        parts.append(f'<text class="axis" x="{LEFT - 8}" y="{scale.y(ms) + 4:.1f}" text-anchor="end">'
-                     f"{ms:g}</text>")
+    parts += [f'<text class="axis" x="{LEFT - 8}" y="{scale.y(ms) + 4:.1f}" text-anchor="end">{ms:g}</text>'
+              for ms in _ticks(scale.top_ms)]
     deadline_y = scale.y(period_ms)
     parts.append(f'<line class="deadline" x1="{LEFT}" x2="{WIDTH - RIGHT}" '
                  f'y1="{deadline_y:.1f}" y2="{deadline_y:.1f}"/>')
@@ -123,21 +120,31 @@ def _strip(strip: Strip, scale: Scale, period_ms: float, block_s: float) -> list
     return parts
 
 
+def _panel(scale: Scale, left: float, right: float) -> list[str]:
+    top_y = scale.bottom_y - STRIP
+    lines = "".join(f"M{left:.1f} {scale.y(ms):.1f}H{right:.1f}" for ms in _ticks(scale.top_ms))
+    return [f'<rect class="panel" x="{left:.1f}" y="{top_y}" width="{right - left:.1f}" height="{STRIP}"/>',
+            f'<path class="grid" d="{lines}"/>']
+
+
 def _ticks(top_ms: float) -> list[float]:
     step = next(s for s in (1, 2, 5, 10, 20, 50, 100, 1000) if top_ms / s <= 5)
     return [step * i for i in range(int(top_ms / step) + 1)]
 
 
-def _foot(height: float, period_ms: float) -> list[str]:
-    y = 79
-    x = LEFT
+def _legend(height: float, period_ms: float) -> list[str]:
+    y = 84
+    in_time, late, over, deadline = LEFT, LEFT + 130, LEFT + 196, LEFT + 410
     return [
-        f'<path class="frames" d="M{x + 4} {y - 4}h0"/><text class="soft" x="{x + 14}" y="{y}">frame in time</text>',
-        f'<path class="late" d="M{x + 118} {y - 4}h0"/><text class="soft" x="{x + 128}" y="{y}">late</text>',
-        f'<path class="over" d="M{x + 174} {y - 8}l-3.5 6h7z"/>'
-        f'<text class="soft" x="{x + 184}" y="{y}">later than the scale shows</text>',
-        f'<line class="deadline" x1="{x + 356}" x2="{x + 384}" y1="{y - 4}" y2="{y - 4}"/>'
-        f'<text class="soft" x="{x + 392}" y="{y}">deadline: the next refresh, {period_ms:.1f} ms</text>',
+        f'<path class="frames" d="M{in_time + 4} {y - 4}h0"/>'
+        f'<text class="soft" x="{in_time + 14}" y="{y}">frame in time</text>',
+        f'<path class="late" d="M{late + 4} {y - 4}h0"/>'
+        f'<text class="soft" x="{late + 14}" y="{y}">late</text>',
+        f'<path class="over" d="M{over + 4} {y - 8}l-3.5 6h7z"/>'
+        f'<text class="soft" x="{over + 14}" y="{y}">later than the scale shows</text>',
+        f'<path class="deadline" d="M{deadline} {y - 4}h28"/>'
+        f'<text class="soft" x="{deadline + 36}" y="{y}">'
+        f"deadline: the next refresh, {period_ms:.1f} ms</text>",
         f'<text class="axis" x="{LEFT}" y="{height - 16}">Frame time in ms, from the intended start of a '
-        "frame to its end, over time; blocks of the three took turns.</text>",
+        "frame to its end, over time. The schedulers took turns, block by block.</text>",
     ]

@@ -18,18 +18,18 @@ class JobPool;
 class Input;
 
 struct FrameWork {
-  uint64_t iterations = 0;   // of the frame's own thread, half before and half after the jobs
+  uint64_t iterations = 0;  // of the frame's own thread, half before and half after the jobs
   unsigned jobs = 0;
-  JobPool* pool = nullptr;   // with jobs
-  Input* input = nullptr;    // optional: events are taken at the begin of a frame
+  JobPool* pool = nullptr;  // with jobs
+  Input* input = nullptr;   // optional: events are taken at the begin of a frame
 };
 
 struct Frame {
   int64_t intended_ns = 0;
   int64_t wake_ns = 0;
   int64_t end_ns = 0;
-  int64_t missed = 0;        // refreshes that got no new frame because of this one
-  int64_t input_ns = 0;      // oldest input event that this frame shows, 0 without
+  int64_t missed = 0;    // refreshes that got no new frame because of this one
+  int64_t input_ns = 0;  // oldest input event that this frame shows, 0 without
 };
 
 // Totals while it runs, in memory that may be a file: whoever maps it (bench/live.py) can watch without

@@ -20,7 +20,9 @@
 namespace gamesched::workload {
 
 namespace {
-[[noreturn]] void fail(const std::string& what) { throw std::system_error(errno, std::generic_category(), what); }
+[[noreturn]] void fail(const std::string& what) {
+  throw std::system_error(errno, std::generic_category(), what);
+}
 }  // namespace
 
 void Audio::run(const Interval& interval) {
@@ -57,7 +59,9 @@ Net::Net(uint16_t echo_port) {
   if (connect(socket_, reinterpret_cast<sockaddr*>(&address), sizeof address) < 0) fail("connect");
 }
 
-Net::~Net() { close(socket_); }
+Net::~Net() {
+  close(socket_);
+}
 
 void Net::run(const Interval& interval) {
   const Slots slots{.first_ns = now_ns(), .period_ns = ns_per_s / 60};
@@ -96,7 +100,9 @@ Input::Input(const std::string& device) {
   if (ioctl(device_, EVIOCSCLOCKID, &clock) < 0) fail(device + ": EVIOCSCLOCKID");
 }
 
-Input::~Input() { close(device_); }
+Input::~Input() {
+  close(device_);
+}
 
 void Input::run(const Interval& interval) {
   std::array<input_event, 64> events{};

@@ -113,7 +113,8 @@ int run(const Options& options) {
     children.push_back(spawn([&, i] { board.hogs[i].run(board.interval, options.unit_iterations); }));
   }
   for (unsigned i = 0; i < options.storms; ++i) {
-    children.push_back(spawn([&, i] { run_storm(board.interval, board.storms[i], options.child_iterations); }));
+    children.push_back(
+        spawn([&, i] { run_storm(board.interval, board.storms[i], options.child_iterations); }));
   }
   // After the forks: a child has one thread only.
   std::vector<std::jthread> sleepers;

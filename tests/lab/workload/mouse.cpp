@@ -28,14 +28,17 @@ namespace {
 
 volatile sig_atomic_t stop_requested = 0;
 
-[[noreturn]] void fail(const std::string& what) { throw std::system_error(errno, std::generic_category(), what); }
+[[noreturn]] void fail(const std::string& what) {
+  throw std::system_error(errno, std::generic_category(), what);
+}
 
 class VirtualMouse {
  public:
   explicit VirtualMouse(const std::string& name) : fd_(open("/dev/uinput", O_WRONLY | O_CLOEXEC)) {
     if (fd_ < 0) fail("/dev/uinput");
     uinput_setup setup{};
-    setup.id = {.bustype = BUS_USB, .vendor = 0x046d, .product = 0xc08b, .version = 1};  // a common gaming mouse
+    setup.id = {
+        .bustype = BUS_USB, .vendor = 0x046d, .product = 0xc08b, .version = 1};  // a common gaming mouse
     std::strncpy(setup.name, name.c_str(), sizeof setup.name - 1);
     // A button and both axes: less, and udev and the scheduler's detector would rightly call it no mouse.
     const bool made = ioctl(fd_, UI_SET_EVBIT, EV_KEY) == 0 && ioctl(fd_, UI_SET_KEYBIT, BTN_LEFT) == 0 &&
@@ -55,7 +58,8 @@ class VirtualMouse {
   std::string event_device() const {
     char name[64] = {};
     if (ioctl(fd_, UI_GET_SYSNAME(sizeof name), name) < 0) fail("UI_GET_SYSNAME");
-    for (const auto& entry : std::filesystem::directory_iterator(std::string("/sys/devices/virtual/input/") + name)) {
+    for (const auto& entry :
+         std::filesystem::directory_iterator(std::string("/sys/devices/virtual/input/") + name)) {
       const auto file = entry.path().filename().string();
       if (file.starts_with("event")) return "/dev/input/" + file;
     }

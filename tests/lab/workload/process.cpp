@@ -42,6 +42,8 @@ void set_realtime(int policy, int priority) {
   if (error != 0) throw std::system_error(error, std::generic_category(), "real-time scheduling");
 }
 
-void die_with_parent() { prctl(PR_SET_PDEATHSIG, SIGKILL); }
+void die_with_parent() {
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+}
 
 }  // namespace gamesched::workload

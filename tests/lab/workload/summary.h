@@ -28,11 +28,14 @@ class Samples {
     constexpr double rounding = 1e-6;  // 99.9 % of 1000 is 999, not 999.0000001
     const auto percentile_us = [&](double p) -> nlohmann::json {
       if (sorted.empty()) return nullptr;
-      const auto rank = static_cast<size_t>(std::ceil(p * static_cast<double>(sorted.size()) / 100 - rounding));
+      const auto rank =
+          static_cast<size_t>(std::ceil(p * static_cast<double>(sorted.size()) / 100 - rounding));
       return static_cast<double>(sorted[std::max<size_t>(rank, 1) - 1]) / ns_per_us;
     };
-    nlohmann::json result = {{"count", sorted.size()},       {"p50_us", percentile_us(50)},
-                             {"p99_us", percentile_us(99)},  {"p99_9_us", percentile_us(99.9)},
+    nlohmann::json result = {{"count", sorted.size()},
+                             {"p50_us", percentile_us(50)},
+                             {"p99_us", percentile_us(99)},
+                             {"p99_9_us", percentile_us(99.9)},
                              {"max_us", percentile_us(100)}};
     if (raw) result["raw_ns"] = values_ns_;
     return result;
