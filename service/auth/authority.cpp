@@ -103,7 +103,7 @@ void Authority::check(const Caller& caller, const std::string& action, bool inte
             if (error) {
               finish(id, Cause::Answered,
                      std::unexpected(denied("The authorization service (polkit) gave no answer on " + action +
-                                            ": " + error->getMessage())));
+                                            " (" + error->getName() + "); is it installed and running?")));
             } else if (!answer.get<0>()) {
               finish(id, Cause::Answered,
                      std::unexpected(denied("You are not allowed to do that (polkit action " + action +

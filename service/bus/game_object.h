@@ -22,7 +22,11 @@ class GameObject
     emitInterfacesAddedSignal();
   }
   ~GameObject() {
-    emitInterfacesRemovedSignal();
+    try {
+      emitInterfacesRemovedSignal();
+    } catch (const sdbus::Error&) {
+      // The bus is gone, at the end of the service or before it: everybody saw our name go.
+    }
     unregisterAdaptor();
   }
 

@@ -72,7 +72,8 @@ void Attachment::exited(const kernel::ExitInfo& info) {
   const auto ejection = controller_.exited(info, monotonic_usec());
   if (ejection) {
     log::error(
-        "The kernel removed the scheduler: " + info.reason + ": " + info.message +
+        "The kernel removed the scheduler: " + info.reason + (info.message.empty() ? "" : ": ") +
+            info.message +
             (ejection->retry_in_s > 0 ? "; trying again in " + std::to_string(ejection->retry_in_s) + " s"
                                       : "; staying off until asked"),
         {{"GAMESCHED_EXIT_KIND", std::to_string(info.kind)},

@@ -1,0 +1,122 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""caller.py ADDRESS: a client of gameschedd that does what it is told, as the user it runs as.
+
+A line of JSON in, a line of JSON out: {"ok": value} or {"error": name, "message": sentence}.
+It is a process of its own, so that it has a user, can be a game and can be killed.
+"""
+
+import ctypes
+import json
+import os
+import sys
+import threading
+
+import gi
+
+gi.require_version("Gio", "2.0")
+from gi.repository import Gio, GLib  # noqa: E402
+
+NAME = "org.gamesched.Scheduler1"
+PATH = "/org/gamesched/Scheduler1"
+PIDFD_THREAD = os.O_EXCL
+TIMEOUT_MS = 20_000
+
+
+class Caller:
+    def __init__(self, address):
+        flags = Gio.DBusConnectionFlags.AUTHENTICATION_CLIENT | Gio.DBusConnectionFlags.MESSAGE_BUS_CONNECTION
+        self.bus = Gio.DBusConnection.new_for_address_sync(address, flags, None, None)
+
+    def call(self, interface, member, arguments=None, path=PATH, fds=(), interactive=False):
+        flags = Gio.DBusCallFlags.ALLOW_INTERACTIVE_AUTHORIZATION if interactive else Gio.DBusCallFlags.NONE
+        fd_list = Gio.UnixFDList.new()
+        for fd in fds:
+            fd_list.append(fd)
+        reply, _ = self.bus.call_with_unix_fd_list_sync(
+            NAME, path, interface, member, arguments, None, flags, TIMEOUT_MS, fd_list, None)
+        return reply.unpack()
+
+    def register(self, pid=None, descriptor=None, options=None, interactive=False):
+        """pid: whose pidfd is passed (default: our own); descriptor: something else instead."""
+        if descriptor == "null":
+            fd = os.open("/dev/null", os.O_RDONLY)
+        elif descriptor == "pipe":
+            fd = os.pipe()[0]
+        elif descriptor == "thread":
+            fd = self.pidfd_of_a_thread()
+        else:
+            fd = os.pidfd_open(pid if pid is not None else os.getpid())
+        try:
+            variants = {key: GLib.Variant(*value) for key, value in (options or {}).items()}
+            return self.call(NAME, "RegisterGame", GLib.Variant("(ha{sv})", (0, variants)), fds=[fd],
+                             interactive=interactive)[0]
+        finally:
+            os.close(fd)
+
+    @staticmethod
+    def pidfd_of_a_thread():
+        thread_id = []
+        started = threading.Event()
+
+        def run():
+            thread_id.append(threading.get_native_id())
+            started.set()
+            threading.Event().wait()
+
+        threading.Thread(target=run, daemon=True).start()
+        started.wait()
+        libc = ctypes.CDLL(None, use_errno=True)
+        fd = libc.syscall(434, thread_id[0], PIDFD_THREAD)  # pidfd_open
+        if fd < 0:
+            raise OSError(ctypes.get_errno(), "pidfd_open")
+        return fd
+
+    def unregister(self, path):
+        return self.call(NAME, "UnregisterGame", GLib.Variant("(o)", (path,)))
+
+    def set_enabled(self, enabled, interactive=False):
+        return self.call(NAME, "SetEnabled", GLib.Variant("(b)", (enabled,)), interactive=interactive)
+
+    def get_counters(self):
+        return self.call(NAME, "GetCounters")[0]
+
+    def get(self, name):
+        return self.call("org.freedesktop.DBus.Properties", "Get", GLib.Variant("(ss)", (NAME, name)))[0]
+
+    def set(self, name, value):
+        variant = GLib.Variant("(ssv)", (NAME, name, GLib.Variant("s", value)))
+        return self.call("org.freedesktop.DBus.Properties", "Set", variant)
+
+    def introspect(self, path=PATH):
+        return self.call("org.freedesktop.DBus.Introspectable", "Introspect", path=path)[0]
+
+    def objects(self):
+        return self.call("org.freedesktop.DBus.ObjectManager", "GetManagedObjects")[0]
+
+    def own(self, name):
+        reply = self.bus.call_sync("org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", "RequestName",
+                                   GLib.Variant("(su)", (name, 0)), None, 0, TIMEOUT_MS, None)
+        return reply.unpack()[0]
+
+    def unique_name(self):
+        return self.bus.get_unique_name()
+
+
+def main():
+    caller = Caller(sys.argv[1])
+    print(json.dumps({"ok": "ready"}), flush=True)
+    for line in sys.stdin:
+        request = json.loads(line)
+        try:
+            answer = {"ok": getattr(caller, request.pop("op"))(**request)}
+        except GLib.Error as error:
+            answer = {"error": Gio.DBusError.get_remote_error(error) or str(error.code),
+                      "message": error.message.split(": ", 1)[-1]}
+        except OSError as error:
+            answer = {"error": "OSError", "message": str(error)}
+        print(json.dumps(answer), flush=True)
+
+
+if __name__ == "__main__":
+    main()

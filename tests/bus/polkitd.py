@@ -1,0 +1,92 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""polkitd.py ADDRESS: a polkitd that answers as told and remembers what it was asked.
+
+A line of JSON in, a line of JSON out:
+  {"answer": "yes" | "no" | "hold" | "error"}   how questions are answered from now on
+  {"release": true | false}                     answers all questions on hold
+  {"asked": true}                               the questions so far: [{subject, action, flags, cancelled}]
+"""
+
+import json
+import sys
+
+import gi
+
+gi.require_version("Gio", "2.0")
+from gi.repository import Gio, GLib  # noqa: E402
+
+XML = """
+<node><interface name="org.freedesktop.PolicyKit1.Authority">
+  <method name="CheckAuthorization">
+    <arg type="(sa{sv})" direction="in"/><arg type="s" direction="in"/><arg type="a{ss}" direction="in"/>
+    <arg type="u" direction="in"/><arg type="s" direction="in"/><arg type="(bba{ss})" direction="out"/>
+  </method>
+  <method name="CancelCheckAuthorization"><arg type="s" direction="in"/></method>
+</interface></node>
+"""
+
+
+class Polkit:
+    def __init__(self):
+        self.answer = "yes"
+        self.held = []
+        self.asked = []
+
+    def handle(self, _connection, _sender, _path, _interface, method, parameters, invocation):
+        if method == "CancelCheckAuthorization":
+            for question in self.asked:
+                if question["id"] == parameters.unpack()[0]:
+                    question["cancelled"] = True
+            invocation.return_value(None)
+            return
+        (kind, details), action, _, flags, cancellation = parameters.unpack()
+        self.asked.append({"kind": kind, "subject": details, "action": action, "flags": flags,
+                           "id": cancellation, "cancelled": False})
+        if self.answer == "hold":
+            self.held.append(invocation)
+        elif self.answer == "error":
+            invocation.return_dbus_error("org.freedesktop.PolicyKit1.Error.Failed", "it broke")
+        else:
+            self.reply(invocation, self.answer == "yes")
+
+    @staticmethod
+    def reply(invocation, allowed):
+        invocation.return_value(GLib.Variant("((bba{ss}))", ((allowed, False, {}),)))
+
+    def command(self, request):
+        if "answer" in request:
+            self.answer = request["answer"]
+        if "release" in request:
+            for invocation in self.held:
+                self.reply(invocation, request["release"])
+            self.held.clear()
+        return self.asked
+
+
+def main():
+    loop = GLib.MainLoop()
+    polkit = Polkit()
+    flags = Gio.DBusConnectionFlags.AUTHENTICATION_CLIENT | Gio.DBusConnectionFlags.MESSAGE_BUS_CONNECTION
+    bus = Gio.DBusConnection.new_for_address_sync(sys.argv[1], flags, None, None)
+    bus.set_exit_on_close(False)
+    interface = Gio.DBusNodeInfo.new_for_xml(XML).interfaces[0]
+    bus.register_object("/org/freedesktop/PolicyKit1/Authority", interface, polkit.handle, None, None)
+    bus.call_sync("org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", "RequestName",
+                  GLib.Variant("(su)", ("org.freedesktop.PolicyKit1", 0)), None, 0, 5000, None)
+
+    def on_line(source, condition):
+        line = sys.stdin.readline()
+        if not line:
+            loop.quit()
+            return False
+        print(json.dumps({"ok": polkit.command(json.loads(line))}), flush=True)
+        return True
+
+    GLib.io_add_watch(sys.stdin.fileno(), GLib.PRIORITY_DEFAULT, GLib.IOCondition.IN | GLib.IOCondition.HUP, on_line)
+    print(json.dumps({"ok": "ready"}), flush=True)
+    loop.run()
+
+
+if __name__ == "__main__":
+    main()
