@@ -11,8 +11,9 @@ namespace {
 constexpr std::chrono::seconds polkit_timeout{120};
 // The bus daemon answers at once or is gone.
 constexpr std::chrono::seconds driver_timeout{25};
-// More at once than this is a flood; each costs the bus and us a message.
-constexpr std::size_t max_identifying = 512;
+// The bus answers within one turn; more calls of one client in that time are a flood, and each may hold a
+// descriptor.
+constexpr std::size_t max_identifying = 16;
 
 constexpr uint32_t allow_user_interaction = 1;  // CheckAuthorizationFlags
 
@@ -52,11 +53,12 @@ Authority::Authority(Loop& loop, sdbus::IConnection& bus)
 Authority::~Authority() = default;
 
 void Authority::identify(std::string sender, IdentifyDone done) {
-  if (identifying_ >= max_identifying) {
+  std::size_t& under_way = identifying_[sender];
+  if (under_way >= max_identifying) {
     done(fail(Error::Code::LimitsExceeded, "Too many requests at once; try again in a moment."));
     return;
   }
-  ++identifying_;
+  ++under_way;
   driver_->callMethodAsync("GetConnectionCredentials")
       .onInterface("org.freedesktop.DBus")
       .withTimeout(driver_timeout)
@@ -64,7 +66,7 @@ void Authority::identify(std::string sender, IdentifyDone done) {
       .uponReplyInvoke(
           [this, sender, done = std::move(done)](std::optional<sdbus::Error> error,
                                                  std::map<std::string, sdbus::Variant> credentials) {
-            --identifying_;
+            if (--identifying_[sender] == 0) identifying_.erase(sender);
             const auto uid = credentials.find("UnixUserID");
             if (error || uid == credentials.end() || !uid->second.containsValueOfType<uint32_t>()) {
               done(std::unexpected(denied("The system bus does not say who sent this request.")));

@@ -56,7 +56,7 @@ class Authority {
   std::unique_ptr<sdbus::IProxy> driver_;
   std::unique_ptr<sdbus::IProxy> polkit_;
   games::PendingLimit limit_{games::max_pending_checks};
-  std::size_t identifying_ = 0;
+  std::map<std::string, std::size_t> identifying_;  // calls under way, by sender
   PendingId next_ = 1;
   std::map<PendingId, std::unique_ptr<Pending>> pending_;
   // Finished ones, until the next turn: what runs now may be a callback that they own.

@@ -64,7 +64,7 @@ Result<void> ask_proc(pid_t pid, ProcessFacts& facts) {
 
 }  // namespace
 
-Result<ProcessFacts> inspect(int pidfd) {
+Result<ProcessFacts> inspect(int pidfd, Ask ask) {
   // First of all: is it a pidfd? Any other call on a client's descriptor could run the client's code (FUSE).
   const auto pid = procfs::read_pidfd_pid(pidfd);
   if (!pid) {
@@ -76,7 +76,7 @@ Result<ProcessFacts> inspect(int pidfd) {
                 "The process lives outside the process-id namespace of gameschedd.");
   }
   ProcessFacts facts;
-  if (!ask_kernel(pidfd, facts)) {
+  if (ask == Ask::Proc || !ask_kernel(pidfd, facts)) {
     if (!ask_proc(*pid, facts)) return std::unexpected(ended());
   }
   const auto stat = procfs::read_stat(facts.pid);

@@ -31,8 +31,11 @@ struct ProcessFacts {
   }
 };
 
+// Proc: as before Linux 6.13, which has no PIDFD_GET_INFO; for tests.
+enum class Ask { Kernel, Proc };
+
 // NoSuchProcess when it has ended, InvalidArgument when the descriptor is no pidfd.
-Result<ProcessFacts> inspect(int pidfd);
+Result<ProcessFacts> inspect(int pidfd, Ask ask = Ask::Kernel);
 
 // NotAGame, NotYourProcess or NoSuchProcess. Whose process it is, is for the caller to judge: facts.ruid.
 Result<void> may_be_game(const ProcessFacts& facts, pid_t own_pid);

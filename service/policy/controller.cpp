@@ -12,6 +12,7 @@ using Kernel = kernel::SchedState::Value;
 
 // A kernel's message in a sentence; the whole one is in the journal.
 constexpr std::size_t max_clause_bytes = 256;
+constexpr std::size_t max_sentence_bytes = 512;
 
 bool in_transition(const Facts& facts) {
   return facts.kernel.value == Kernel::Enabling || facts.kernel.value == Kernel::Disabling;
@@ -183,7 +184,7 @@ Status Controller::status(const Facts& facts) const {
     return {State::Unsupported,
             facts.support.reason.empty()
                 ? "This kernel cannot run the scheduler; games are listed, nothing else changes."
-                : facts.support.reason};
+                : cleaned(facts.support.reason, max_sentence_bytes)};
   }
   if (!enabled_) return {State::Off, "Switched off; run \"gameschedctl on\" to switch it on."};
   if (config_.attach == AttachMode::Never) {
@@ -213,7 +214,7 @@ Status Controller::running(const Facts& facts) const {
 }
 
 Status Controller::held_back(const Facts& facts) const {
-  if (refused_) return {State::Unsupported, refused_->message};
+  if (refused_) return {State::Unsupported, cleaned(refused_->message, max_sentence_bytes)};
   const std::string again = "run \"gameschedctl on\" to try again.";
   if (stays_off_ && trouble_was_ejection_) {
     return {State::Ejected, "The kernel removed the scheduler " + std::to_string(max_ejections) +

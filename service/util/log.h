@@ -4,8 +4,8 @@
 // that `journalctl GAMESCHED_STATE=ejected` works. When the service's output is
 // not the journal, lines go to stderr with a syslog prefix, without fields.
 //
-// The top of a chain of calls logs, once; nothing below service/daemon and
-// service/policy/attachment does.
+// The top of a chain of calls logs, once: service/daemon, service/policy/attachment
+// and service/bus/requests do; what they call returns errors.
 #pragma once
 
 #include <initializer_list>

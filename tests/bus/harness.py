@@ -144,8 +144,8 @@ class BusTest(unittest.TestCase):
             self.polkitd = Worker("polkitd.py", self.address, debug=self.log)
             self.addCleanup(self.polkitd.kill)
             self.polkitd.ask(answer=self.polkit)
-        self.start_daemon()
         self.root = self.caller(0)
+        self.start_daemon()
 
     def tearDown(self):
         self.stop_daemon()
@@ -188,13 +188,12 @@ class BusTest(unittest.TestCase):
 
     def start_daemon(self):
         self.daemon = self.spawn_daemon()
-        watcher = self.caller(0)
-        wait_for(lambda: self.daemon.poll() is not None or self.answers(watcher), "the daemon's name on the bus")
+        wait_for(lambda: self.daemon.poll() is not None or self.answers(), "the daemon's name on the bus")
         self.assertIsNone(self.daemon.poll(), "the daemon ended at once")
 
-    def answers(self, caller):
+    def answers(self):
         try:
-            return caller.get(name="State")
+            return self.root.get(name="State")
         except Refused:
             return False
 

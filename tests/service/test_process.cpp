@@ -5,6 +5,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <latch>
+#include <thread>
+
 #include "service/games/options.h"
 #include "service/games/process.h"
 #include "service/util/fd.h"
@@ -72,10 +75,13 @@ TEST(AProcess, OfMoreThanOneUserIsRefused) {
   }
 }
 
-TEST(Inspect, TellsOurselves) {
+class Inspect : public testing::TestWithParam<Ask> {};
+INSTANTIATE_TEST_SUITE_P(OldAndNew, Inspect, testing::Values(Ask::Kernel, Ask::Proc));
+
+TEST_P(Inspect, TellsOurselves) {
   const UniqueFd pidfd(static_cast<int>(syscall(SYS_pidfd_open, getpid(), 0)));
   ASSERT_TRUE(pidfd);
-  const auto facts = inspect(pidfd.get());
+  const auto facts = inspect(pidfd.get(), GetParam());
   ASSERT_TRUE(facts) << facts.error().message;
   EXPECT_EQ(facts->tgid, getpid());
   EXPECT_EQ(facts->pid, getpid());
@@ -85,23 +91,42 @@ TEST(Inspect, TellsOurselves) {
   EXPECT_GT(facts->start_ticks, 0U);
 }
 
-TEST(Inspect, TellsTheDeadFromTheLiving) {
+TEST_P(Inspect, TellsTheDeadFromTheLiving) {
   const pid_t child = fork();
   if (child == 0) _exit(0);
   const UniqueFd pidfd(static_cast<int>(syscall(SYS_pidfd_open, child, 0)));
   siginfo_t info{};
   ASSERT_EQ(waitid(P_PID, static_cast<id_t>(child), &info, WEXITED | WNOWAIT), 0);
-  EXPECT_EQ(inspect(pidfd.get()).error().code, Error::Code::NoSuchProcess) << "a zombie";
+  EXPECT_EQ(inspect(pidfd.get(), GetParam()).error().code, Error::Code::NoSuchProcess) << "a zombie";
   waitpid(child, nullptr, 0);
-  EXPECT_EQ(inspect(pidfd.get()).error().code, Error::Code::NoSuchProcess) << "reaped";
+  EXPECT_EQ(inspect(pidfd.get(), GetParam()).error().code, Error::Code::NoSuchProcess) << "reaped";
 }
 
-TEST(Inspect, TakesOnlyPidfds) {
+TEST_P(Inspect, TellsAThreadFromItsProcess) {
+  pid_t thread_id = 0;
+  std::latch started{1}, done{1};
+  std::jthread thread([&] {
+    thread_id = gettid();
+    started.count_down();
+    done.wait();
+  });
+  started.wait();
+  constexpr unsigned pidfd_thread = O_EXCL;  // Linux 6.9
+  const UniqueFd pidfd(static_cast<int>(syscall(SYS_pidfd_open, thread_id, pidfd_thread)));
+  const auto facts = pidfd ? inspect(pidfd.get(), GetParam()) : fail(Error::Code::Unsupported, "");
+  done.count_down();
+  if (!pidfd) GTEST_SKIP() << "this kernel has no pidfds of threads";
+  ASSERT_TRUE(facts);
+  EXPECT_EQ(facts->pid, thread_id);
+  EXPECT_EQ(facts->tgid, getpid());
+}
+
+TEST_P(Inspect, TakesOnlyPidfds) {
   for (const char* const path : {"/dev/null", "/", "/proc/self/status"}) {
     const UniqueFd fd(open(path, O_RDONLY | O_CLOEXEC));
-    EXPECT_EQ(inspect(fd.get()).error().code, Error::Code::InvalidArgument) << path;
+    EXPECT_EQ(inspect(fd.get(), GetParam()).error().code, Error::Code::InvalidArgument) << path;
   }
-  EXPECT_EQ(inspect(-1).error().code, Error::Code::InvalidArgument);
+  EXPECT_EQ(inspect(-1, GetParam()).error().code, Error::Code::InvalidArgument);
 }
 
 TEST(Options, AreBounded) {
