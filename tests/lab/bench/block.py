@@ -76,14 +76,15 @@ def play(
                     *(("--live", watch.path) if watch else ()))
     rival.prepare()
     with contextlib.ExitStack() as stack:
-        # Companions first: what they have to do before they are ready, they do on an idle machine.
+        # Companions first: what they do before they are ready, they do on an idle machine. Then the game
+        # and the hogs at once: a start on an overloaded machine takes seconds.
         others = [stack.enter_context(guest.run(name, *options)) for name, options in companions]
         for program in others:
             program.await_ready()
         others.insert(0, stack.enter_context(background(guest, load)))
-        others[0].await_ready()
         game = stack.enter_context(guest.run("frameloop", *game_options, command=rival.command))
-        game.await_ready()
+        for program in (game, others[0]):
+            program.await_ready()
         rival.started()
         start_ns = time.monotonic_ns() + int(timing.warmup_s * 1e9)
         stop_ns = start_ns + int(timing.seconds * 1e9)
