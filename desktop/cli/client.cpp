@@ -82,7 +82,7 @@ auto guarded(Call call) -> Expected<decltype(call())> {
   }
 }
 
-class Scheduler : public sdbus::ProxyInterfaces<org::gamesched::Scheduler1_proxy> {
+class Scheduler final : public sdbus::ProxyInterfaces<org::gamesched::Scheduler1_proxy> {
  public:
   Scheduler(sdbus::IConnection& connection, const std::string& destination)
       : ProxyInterfaces(connection, sdbus::ServiceName{destination}, root_object) {

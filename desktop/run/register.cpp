@@ -81,7 +81,7 @@ int make_call(sd_bus* bus, int pidfd, const Options& options, sd_bus_message** c
 }
 
 int keep_reply(sd_bus_message* reply, void* userdata, sd_bus_error* /*error*/) {
-  *static_cast<sd_bus_message**>(userdata) = sd_bus_message_ref(reply);
+  static_cast<Message*>(userdata)->value = sd_bus_message_ref(reply);
   return 1;
 }
 
@@ -133,7 +133,7 @@ Problem register_self(const Options& options) {
   r = make_call(bus.value, pidfd.value, options, &call.value);
   if (r < 0) return problem("cannot make the request (%s)", strerror(-r));
   const uint64_t never = UINT64_MAX;  // the deadline is run_until()'s
-  r = sd_bus_call_async(bus.value, nullptr, call.value, keep_reply, &reply.value, never);
+  r = sd_bus_call_async(bus.value, nullptr, call.value, keep_reply, &reply, never);
   if (r < 0) return problem_of_bus(r);
   r = run_until(bus.value, deadline_usec, [&] { return reply.value != nullptr; });
   if (r < 0) return problem_of_bus(r);
