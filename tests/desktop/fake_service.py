@@ -124,7 +124,9 @@ def main():
         service = Service(bus, options, log)
         name = dbus.service.BusName(NAME, bus, do_not_queue=True)
         service.record(ready=True)
-        GLib.MainLoop().run()
+        loop = GLib.MainLoop()
+        bus.call_on_disconnection(lambda _: loop.quit())  # one that the bus started ends with it
+        loop.run()
         del name
 
 
