@@ -70,6 +70,10 @@ class TheGame(DesktopTest):
     def test_sees_the_same_files_environment_signals_and_limits_as_without(self):
         self.assertEqual(self.seen_by(RUN), self.seen_by())
 
+    def test_sees_the_same_when_it_could_not_be_registered(self):
+        nowhere = {"DBUS_SYSTEM_BUS_ADDRESS": "unix:path=/nonexistent"}
+        self.assertEqual(self.seen_by(RUN, env=nowhere), self.seen_by(env=nowhere))
+
     def test_keeps_a_signal_mask_and_ignored_signals_it_was_given(self):
         def unusual():
             signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR2, signal.SIGPIPE})
