@@ -59,8 +59,11 @@ static inline __attribute__((always_inline)) bool compat_in_interrupt(void)
 
 		count = hot->preempt_count;
 	}
-	/* NMI and hardirq bits, or the "serving softirq" bit. */
-	return count & 0x00ff0100;
+	/*
+	 * "Serving softirq" is bit 8. Hardirq and NMI counts lie in bits 16 to 23, or (7.x, where 16 to 23 count
+	 * nested disabling of interrupts) in bits 24 to 30; bit 31 is x86's own.
+	 */
+	return count & 0x7fff0100;
 }
 
 #endif

@@ -45,6 +45,17 @@ GS_POLICY u64 gs_vtime_at_wake(u64 vtime, u64 queue_now, u64 lag_max_ns)
 	return gs_before(vtime, floor) ? floor : vtime;
 }
 
+/*
+ * A new thread's virtual time: its parent's, or behind those that wait already, whichever is later. Else a chain of short-lived
+ * children would always be first in the queue.
+ */
+GS_POLICY u64 gs_vtime_at_fork(u64 parent_vtime, u64 queue_now, u64 fork_debit_ns)
+{
+	u64 start = queue_now + fork_debit_ns;
+
+	return gs_before(start, parent_vtime) ? parent_vtime : start;
+}
+
 GS_POLICY u64 gs_deadline_key(u64 vtime, u64 queue_now, u64 burst_ns, u32 weight, u64 burst_max_ns, u64 wait_max_ns)
 {
 	u64 key = vtime + gs_virtual(gs_min(burst_ns, burst_max_ns), weight);

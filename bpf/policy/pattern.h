@@ -6,15 +6,17 @@
  * woken by no other thread, so no graph of wake-ups leads to them; they are where it starts.
  *
  * How: of the wake-ups that come from an interrupt (not from another thread) the distance is averaged.
- * A distance within a quarter of the average, or of twice the average (a frame was skipped), raises the
- * confidence by one, any other lowers it by two. At `sure` and with a rate of 25 to 1000 Hz and a burst that
- * leaves part of the period free, the thread is periodic.
+ * A distance near the average, or near 2 to 8 times the average (beats were skipped, because the thread
+ * was late or had nothing to do), raises the confidence by one; any other lowers it by two. When the
+ * average itself turns out to be a multiple of a new, shorter distance, that one takes its place.
+ * With enough confidence, at a rate of 25 to 1000 Hz and with a burst that leaves part of the period
+ * free, the thread is periodic.
  *
- *   distances (ms)                       after it        periodic?
- *   16.7 16.7 16.6 16.8 16.7             confidence 4    yes, at 60 Hz
- *   16.7 16.7 16.6 33.3 16.7             confidence 4    yes: a frame was skipped
- *   3 40 7 22 90                         0               no
- *   5 5 5 5 5, each burst 4.9 ms         4               no: it computes all the time
+ *   distances (ms)                       after it                periodic?
+ *   16.7 16.7 16.6 16.8 16.7             16.7, confidence 4      yes, at 60 Hz
+ *   8.3 4.2 12.5 4.2 8.3                 4.2, confidence 3       yes: at 240 Hz, half of the beats late
+ *   3 40 7 22 90                         0                       no
+ *   5 5 5 5 5, each burst 4.9 ms         5, confidence 4         no: it computes all the time
  *
  * Limits: a thread that polls at a steady rate is taken for one that keeps time. It costs what it uses.
  */
@@ -34,15 +36,25 @@ struct gs_pattern {
 #define GS_PATTERN_PERIOD_MIN_NS (1 * GS_MSEC)
 #define GS_PATTERN_PERIOD_MAX_NS (40 * GS_MSEC)
 
-GS_POLICY bool gs_near(u64 value, u64 expected)
+/* How often `period` fits into `distance`: 1 .. 8, 0 when it does not fit. One beat may be a quarter off; several, an eighth. */
+GS_POLICY u32 gs_pattern_beats(u64 distance, u64 period)
 {
-	return value + expected / 4 >= expected && value <= expected + expected / 4;
+	u64 beats, error;
+
+	if (!period)
+		return 0;
+	beats = (distance + period / 2) / period;
+	if (!beats || beats > 8)
+		return 0;
+	error = distance > beats * period ? distance - beats * period : beats * period - distance;
+	return error <= (beats == 1 ? period / 4 : period / 8) ? (u32)beats : 0;
 }
 
 GS_POLICY void gs_pattern_woken(struct gs_pattern *pattern, u64 now_ns)
 {
-	u64 distance = now_ns - pattern->last_ns;
+	u64 distance = now_ns - pattern->last_ns, period = pattern->period_ns;
 	bool first = !pattern->last_ns;
+	u32 beats;
 
 	pattern->last_ns = now_ns;
 	if (first)
@@ -52,12 +64,14 @@ GS_POLICY void gs_pattern_woken(struct gs_pattern *pattern, u64 now_ns)
 		pattern->period_ns = 0;
 		return;
 	}
-	if (gs_near(distance, pattern->period_ns)) {
-		pattern->period_ns = (u32)gs_ewma4(pattern->period_ns, distance);
+	beats = gs_pattern_beats(distance, period);
+	if (beats) {
+		if (beats == 1)
+			pattern->period_ns = (u32)gs_ewma4(period, distance);
 		if (pattern->confidence < GS_PATTERN_MAX)
 			pattern->confidence++;
-	} else if (gs_near(distance, 2 * (u64)pattern->period_ns)) {
-		/* A skipped beat neither proves nor disproves. */
+	} else if (distance >= GS_PATTERN_PERIOD_MIN_NS && gs_pattern_beats(period, distance) > 1) {
+		pattern->period_ns = (u32)distance;
 	} else {
 		pattern->confidence = pattern->confidence > 2 ? pattern->confidence - 2 : 0;
 		if (!pattern->confidence)

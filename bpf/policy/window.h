@@ -13,7 +13,8 @@
  *   mouse window 8 ms: event at 100 ms -> open until 108 ms; next at 103 ms -> until 111 ms
  *
  * Limits: by time and CPU alone a thread that wakes for another reason in those microseconds
- * counts too; it has an urgent run too many.
+ * counts too, and where a hypervisor takes the CPU away in between, one is missed. The thread that reads input
+ * therefore stays on the frame's path for some frames, as others do (path.h).
  */
 #ifndef GS_POLICY_WINDOW_H
 #define GS_POLICY_WINDOW_H

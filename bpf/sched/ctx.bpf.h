@@ -27,7 +27,7 @@ struct task_ctx {
 	u64 burst_ns; /* CPU time since it last woke */
 	u64 burst_avg_ns;
 	u64 frame_until_ns; /* on a frame's critical path until then */
-	u64 blocked_ns; /* when it last went to sleep */
+	u64 runnable_ns; /* when it last became runnable; 0 while it runs or sleeps */
 	struct gs_pattern pattern;
 	u32 games_generation; /* `game` is valid while this equals the shared one */
 	u32 tid;
@@ -87,6 +87,7 @@ void cpu_goes_online(s32 cpu);
 void cpu_goes_offline(s32 cpu);
 
 /* path.bpf.c */
+void path_join(struct task_ctx *tc, u32 hop, u64 now);
 void path_thread_wakes(struct task_struct *p, struct task_ctx *tc, bool by_interrupt, u64 now);
 void path_thread_sleeps(struct task_ctx *tc);
 
@@ -115,6 +116,7 @@ static __always_inline struct gs_waiter *waiter_of(u32 tid)
 	return &waiters[tid % NR_WAITERS];
 }
 
+#define counters_here() (&counters[bpf_get_smp_processor_id() % GS_MAX_CPUS])
 #define count(name) (counters[bpf_get_smp_processor_id() % GS_MAX_CPUS].value[GS_COUNTER_##name]++)
 
 #endif

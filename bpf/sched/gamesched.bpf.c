@@ -26,6 +26,7 @@
  */
 #include "bpf/sched/ctx.bpf.h"
 #include "bpf/shared/maps.bpf.h"
+#include "bpf/policy/deadline.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
@@ -59,15 +60,17 @@ void BPF_PROG(gamesched_stopping, struct task_struct *p, bool runnable)
 	stopping(p, runnable);
 }
 
-/* A new thread starts with its parent's virtual time: forking buys no share. */
+/* A new thread starts no better than its parent, and behind those that already wait: forking buys no share. */
 SEC("struct_ops.s/gamesched_init_task")
 s32 BPF_PROG(gamesched_init_task, struct task_struct *p, struct scx_init_task_args *args)
 {
 	struct task_ctx *parent = args->fork ? task_ctx_of(bpf_get_current_task_btf()) : NULL;
+	u32 llc = parent ? parent->llc : this_cpu_ctx()->llc;
+	u64 now_v = llc_ctx_of(llc)->now_v;
 
-	if (parent)
-		return task_ctx_create(p, parent->vtime, parent->llc);
-	return task_ctx_create(p, 0, 0);
+	if (!parent)
+		return task_ctx_create(p, now_v, llc);
+	return task_ctx_create(p, gs_vtime_at_fork(parent->vtime, now_v, tunables.fork_debit_ns), llc);
 }
 
 SEC("struct_ops/gamesched_cpu_online")

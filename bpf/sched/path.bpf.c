@@ -17,7 +17,8 @@ static __always_inline bool on_frame_path(const struct task_ctx *tc, u64 now)
 	return tc->lane == GS_LANE_FRAME || gs_before(now, tc->frame_until_ns);
 }
 
-static __always_inline void join_path(struct task_ctx *tc, u32 hop, u64 now)
+/* On the frame's path from now on, `hop` steps from its start. */
+__hidden void path_join(struct task_ctx *tc, u32 hop, u64 now)
 {
 	if (gs_before(now, tc->frame_until_ns))
 		hop = hop < tc->hop ? hop : tc->hop;
@@ -39,7 +40,7 @@ __hidden void path_thread_wakes(struct task_struct *p, struct task_ctx *tc, bool
 	if (tc->done_tid) {
 		entry = waiter_of(tc->done_tid);
 		if (gs_path_was_waited_for(entry, tc->done_tid, tc->done_wait)) {
-			join_path(tc, entry->hop + 1, now);
+			path_join(tc, entry->hop + 1, now);
 			tc->evidence |= GS_EVIDENCE_PEER;
 			count(path_peers);
 		}
@@ -48,14 +49,14 @@ __hidden void path_thread_wakes(struct task_struct *p, struct task_ctx *tc, bool
 	tc->peer_tid = 0;
 	if (!by_interrupt) {
 		current = bpf_get_current_task_btf();
-		waker = task_ctx_of(current);
+		waker = current->pid ? task_ctx_of(current) : NULL;
 		if (waker && waker->game == tc->game && waker->tid != tc->tid) {
 			by_game = true;
 			/* p's own lane is still that of its last wake-up: was it a frame thread when it went to sleep? */
 			if (tc->lane == GS_LANE_FRAME && tc->hop < GS_PATH_HOPS_MAX) {
 				if (!gs_before(now, waker->frame_until_ns))
 					count(path_wakers);
-				join_path(waker, tc->hop + 1, now);
+				path_join(waker, tc->hop + 1, now);
 				waker->evidence |= GS_EVIDENCE_WAKER;
 			}
 			if (on_frame_path(waker, now) && waker->hop < GS_PATH_HOPS_MAX) {

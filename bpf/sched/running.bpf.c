@@ -5,6 +5,41 @@
 #include "bpf/sched/ctx.bpf.h"
 #include "bpf/policy/deadline.h"
 
+static __always_inline u32 wait_bucket(u64 wait_ns)
+{
+	u32 us = wait_ns >> 10 > 0xffffffff ? 0xffffffff : wait_ns >> 10, bucket = 0;
+
+	if (us >> 16)
+		return GS_WAIT_BUCKETS - 1;
+	if (us >> 8) {
+		us >>= 8;
+		bucket = 8;
+	}
+	if (us >> 4) {
+		us >>= 4;
+		bucket += 4;
+	}
+	if (us >> 2) {
+		us >>= 2;
+		bucket += 2;
+	}
+	return bucket + us - (us > 2); /* 0, 1, 2, 3 -> 0, 1, 2, 2 */
+}
+
+static __always_inline void record_wait(struct task_ctx *tc, u64 now)
+{
+	struct gs_cpu_counters *cpu = counters_here();
+	u64 wait = now - tc->runnable_ns;
+	u32 lane = tc->lane;
+
+	if (!tc->runnable_ns || lane >= GS_WAIT_LANES || gs_before(now, tc->runnable_ns))
+		return;
+	tc->runnable_ns = 0;
+	cpu->waits[lane][wait_bucket(wait) % GS_WAIT_BUCKETS]++;
+	if (wait > cpu->longest_wait_ns[lane])
+		cpu->longest_wait_ns[lane] = wait;
+}
+
 __hidden void running(struct task_struct *p)
 {
 	struct task_ctx *tc = task_ctx_of(p);
@@ -17,6 +52,7 @@ __hidden void running(struct task_struct *p)
 		cc->lane = GS_LANE_NORMAL;
 		return;
 	}
+	record_wait(tc, now);
 	cc->lane = tc->lane;
 	if (tc->lane != GS_LANE_FRAME)
 		cc->others_served_ns = now;
@@ -30,15 +66,17 @@ __hidden void stopping(struct task_struct *p, bool runnable)
 {
 	struct task_ctx *tc = task_ctx_of(p);
 	struct cpu_ctx *cc = this_cpu_ctx();
-	u64 ran = compat_now() - cc->run_start_ns;
+	u64 now = compat_now(), ran = now - cc->run_start_ns;
 
 	cc->lane = GS_LANE_NONE;
 	if (!tc)
 		return;
 	tc->vtime += gs_virtual(ran, p->scx.weight);
 	tc->burst_ns += ran;
-	if (runnable)
+	if (runnable) {
+		tc->runnable_ns = now;
 		return;
+	}
 	tc->burst_avg_ns = gs_ewma4(tc->burst_avg_ns, tc->burst_ns);
 	tc->burst_ns = 0;
 	if (tc->game)

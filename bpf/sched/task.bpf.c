@@ -97,9 +97,9 @@ static __always_inline u32 game_thread_wakes(struct task_struct *p, struct task_
 		count(periodic_wakeups);
 	}
 	if (tc->evidence)
-		tc->hop = 0;
+		path_join(tc, 0, now);
 	path_thread_wakes(p, tc, by_interrupt || tc->evidence & GS_EVIDENCE_INPUT, now);
-	if (tc->evidence || gs_before(now, tc->frame_until_ns)) {
+	if (gs_before(now, tc->frame_until_ns)) {
 		count(frame_wakeups);
 		return GS_LANE_FRAME;
 	}
@@ -120,6 +120,7 @@ __hidden u32 task_wakes(struct task_struct *p, struct task_ctx *tc, u64 now)
 	else
 		lane = gs_lane_of_other(p->policy == SCHED_IDLE, false, false, tc->burst_avg_ns, tunables.interactive_burst_ns);
 	tc->lane = lane;
+	tc->runnable_ns = now;
 	return lane;
 }
 

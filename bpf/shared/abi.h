@@ -23,8 +23,15 @@ enum gs_counter {
 	GS_NR_COUNTERS
 };
 
+/* Bucket b counts waits of 2^(b-1) us up to 2^b us; bucket 0 less than 1 us, the last all longer ones. */
+#define GS_WAIT_BUCKETS 20
+#define GS_WAIT_LANES 5 /* enum gs_lane */
+
 struct gs_cpu_counters {
 	unsigned long long value[GS_NR_COUNTERS];
+	/* Runnable until running, by the lane at the time of running. */
+	unsigned long long waits[GS_WAIT_LANES][GS_WAIT_BUCKETS];
+	unsigned long long longest_wait_ns[GS_WAIT_LANES];
 } __attribute__((aligned(64)));
 
 struct gs_tunables {

@@ -18,6 +18,7 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE); /* the daemon changes single members in place */
 	__uint(max_entries, 1);
 	__type(key, u32);
 	__type(value, struct gs_shared_state);

@@ -27,8 +27,8 @@ namespace gamesched::kernel {
 struct SchedState {
   enum class Value { Unsupported, Disabled, Enabling, Enabled, Disabling };
   Value value = Value::Unsupported;
-  std::string ops;            // root/ops; empty when no scheduler is attached
-  uint64_t enable_seq = 0;    // enable_seq: how often any scheduler was attached since boot
+  std::string ops;          // root/ops; empty when no scheduler is attached
+  uint64_t enable_seq = 0;  // enable_seq: how often any scheduler was attached since boot
 };
 
 // Whether the scheduler can be attached on this machine, and if not why (a sentence for people).
@@ -38,23 +38,23 @@ struct Support {
 };
 
 struct DetectorStatus {
-  std::string name;      // "process", "input", ...
+  std::string name;  // "process", "input", ...
   bool attached = false;
-  std::string reason;    // why not; empty when attached
+  std::string reason;  // why not; empty when attached
 };
 
 // Why the kernel let go of our scheduler (struct scx_exit_info).
 struct ExitInfo {
-  bool error = false;         // an ejection; false: an orderly detach or a restart request
-  bool restart = false;       // the kernel asks for an immediate re-attach (CPU hotplug)
-  int64_t kind = 0;           // enum scx_exit_kind
+  bool error = false;    // an ejection; false: an orderly detach or a restart request
+  bool restart = false;  // the kernel asks for an immediate re-attach (CPU hotplug)
+  int64_t kind = 0;      // enum scx_exit_kind
   int64_t exit_code = 0;
   std::string reason;
   std::string message;
 };
 
 struct Counter {
-  std::string name;      // as in bpf/shared/counters.def
+  std::string name;  // as in bpf/shared/counters.def
   uint64_t value = 0;
 };
 

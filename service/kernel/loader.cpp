@@ -4,7 +4,7 @@
 #include "service/kernel/loader.h"
 
 #include <bpf/bpf.h>
-#include <sys/resource.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -14,6 +14,7 @@
 #include <cstddef>
 #include <filesystem>
 #include <optional>
+#include <span>
 
 #include "bpf/shared/abi.h"
 #include "service/kernel/object.h"
@@ -23,7 +24,7 @@
 
 namespace gamesched::kernel {
 
-#define OBJECT(name)                         \
+#define OBJECT(name)                          \
   extern const unsigned char object_##name[]; \
   extern const std::size_t object_##name##_size;
 OBJECT(gamesched)
@@ -39,7 +40,8 @@ const std::filesystem::path cpu_dir = "/sys/devices/system/cpu";
 constexpr std::size_t sysfs_max_bytes = 4096;
 
 // Created with the process detector, used by all.
-constexpr std::array<std::string_view, 4> shared_maps = {"game_processes", "shared_state", "input_cpus", "events"};
+constexpr std::array<std::string_view, 4> shared_maps = {"game_processes", "shared_state", "input_cpus",
+                                                         "events"};
 
 constexpr std::array<const char*, GS_NR_COUNTERS> counter_names = {
 #define COUNTER(name, doc) #name,
@@ -64,11 +66,14 @@ class KernelBackend final : public Backend {
   ~KernelBackend() override {
     drop_link();
     if (ring_ != nullptr) ring_buffer__free(ring_);
+    if (shared_ != nullptr) ::munmap(shared_, sizeof(*shared_));
   }
 
   void load() override {
     if (!file_exists(kernel_btf)) {
-      support_ = {false, "this kernel has no type information (/sys/kernel/btf/vmlinux); it needs CONFIG_DEBUG_INFO_BTF"};
+      support_ = {
+          false,
+          "this kernel has no type information (/sys/kernel/btf/vmlinux); it needs CONFIG_DEBUG_INFO_BTF"};
       note("process", fail(Error::Code::Unsupported, support_.reason));
       note("input", fail(Error::Code::Unsupported, support_.reason));
       return;
@@ -76,13 +81,17 @@ class KernelBackend final : public Backend {
     const Result<void> process = process_.load();
     note("process", process ? process_.attach_programs() : process);
     if (process) input_.share_maps_of(process_, shared_maps);
-    input_.global<std::array<unsigned long long, 4>>("window_ns");  // throws when the object and this code disagree
+    input_.global<std::array<unsigned long long, 4>>(
+        "window_ns");  // throws when the object and this code disagree
     set_windows();
     const Result<void> input = input_.load();
     note("input", input ? input_.attach_programs() : input);
     load_scheduler();
-    if (process_.loaded())
-      ring_ = ring_buffer__new(process_.map_fd("events"), &KernelBackend::on_record, this, nullptr);
+    if (!process_.loaded()) return;
+    void* shared = ::mmap(nullptr, sizeof(gs_shared_state), PROT_READ | PROT_WRITE, MAP_SHARED,
+                          process_.map_fd("shared_state"), 0);
+    if (shared != MAP_FAILED) shared_ = static_cast<gs_shared_state*>(shared);
+    ring_ = ring_buffer__new(process_.map_fd("events"), &KernelBackend::on_record, this, nullptr);
   }
 
   Support support() const override { return support_; }
@@ -123,12 +132,14 @@ class KernelBackend final : public Backend {
   }
 
   Result<void> add_game(uint32_t game_id, pid_t tgid) override {
-    if (game_id == 0 || game_id > GS_MAX_GAMES) return fail(Error::Code::InvalidArgument, "game id out of range");
+    if (game_id == 0 || game_id > GS_MAX_GAMES)
+      return fail(Error::Code::InvalidArgument, "game id out of range");
     if (!process_.loaded()) return {};  // unsupported: games are known, nobody schedules them
     const auto status = procfs::read_status(tgid);
     if (!status) return std::unexpected(status.error());
     const gs_game_process entry{game_id, status->euid};
-    // The process first: what it forks from here on is entered by the fork hook, what it forked before by the walk.
+    // The process first: what it forks from here on is entered by the fork hook, what it forked before by the
+    // walk.
     if (auto entered = enter_process(tgid, entry); !entered) return entered;
     enter_descendants(tgid, entry);
     change_generation(+1);
@@ -159,6 +170,7 @@ class KernelBackend final : public Backend {
         counter.value += static_cast<const volatile unsigned long long&>(cpu.value[i]);
       sums.push_back(std::move(counter));
     }
+    add_waits(sums, const_cast<std::array<gs_cpu_counters, GS_MAX_CPUS>&>(*cpus));
     add_input_counters(sums);
     return sums;
   }
@@ -183,7 +195,8 @@ class KernelBackend final : public Backend {
 
   void load_scheduler() {
     if (!file_exists(sched_ext_dir)) {
-      support_ = {false, "this kernel has no sched_ext (it needs Linux 6.12 or later with CONFIG_SCHED_CLASS_EXT)"};
+      support_ = {false,
+                  "this kernel has no sched_ext (it needs Linux 6.12 or later with CONFIG_SCHED_CLASS_EXT)"};
       return;
     }
     if (!process_.loaded()) {
@@ -204,6 +217,23 @@ class KernelBackend final : public Backend {
   void clear_counters() {
     auto* cpus = scheduler_.global<std::array<gs_cpu_counters, GS_MAX_CPUS>>("counters");
     const_cast<std::array<gs_cpu_counters, GS_MAX_CPUS>&>(*cpus).fill({});
+  }
+
+  // "frame_waits_64us": waits of 32 to 64 us in the frame lane; "frame_longest_wait_ns".
+  static void add_waits(std::vector<Counter>& sums, std::span<const gs_cpu_counters> cpus) {
+    constexpr std::array<const char*, GS_WAIT_LANES> lanes = {"frame", "game", "interactive", "normal",
+                                                              "background"};
+    for (std::size_t lane = 0; lane < lanes.size(); lane++) {
+      Counter longest{std::string(lanes[lane]) + "_longest_wait_ns", 0};
+      for (const gs_cpu_counters& cpu : cpus)
+        longest.value = std::max<uint64_t>(longest.value, cpu.longest_wait_ns[lane]);
+      sums.push_back(std::move(longest));
+      for (std::size_t bucket = 0; bucket < GS_WAIT_BUCKETS; bucket++) {
+        Counter waits{std::string(lanes[lane]) + "_waits_" + std::to_string(1ULL << bucket) + "us", 0};
+        for (const gs_cpu_counters& cpu : cpus) waits.value += cpu.waits[lane][bucket];
+        sums.push_back(std::move(waits));
+      }
+    }
   }
 
   void add_input_counters(std::vector<Counter>& sums) const {
@@ -252,14 +282,10 @@ class KernelBackend final : public Backend {
 
   // Threads look their game up again when the generation has changed.
   void change_generation(int games) {
-    const int map = process_.map_fd("shared_state");
-    const uint32_t zero = 0;
-    gs_shared_state state{};
-    if (bpf_map_lookup_elem(map, &zero, &state) != 0) return;
+    if (shared_ == nullptr) return;
     nr_games_ += games;
-    state.games_generation++;
-    state.nr_games = static_cast<unsigned>(std::max(0, nr_games_));
-    bpf_map_update_elem(map, &zero, &state, BPF_ANY);
+    shared_->nr_games = static_cast<unsigned>(std::max(0, nr_games_));
+    __atomic_add_fetch(&shared_->games_generation, 1, __ATOMIC_RELEASE);
   }
 
   static int on_record(void* context, void* data, std::size_t size) {
@@ -290,6 +316,7 @@ class KernelBackend final : public Backend {
   std::vector<DetectorStatus> detectors_;
   bpf_link* link_ = nullptr;
   ring_buffer* ring_ = nullptr;
+  gs_shared_state* shared_ = nullptr;
   int nr_games_ = 0;
 };
 

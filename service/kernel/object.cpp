@@ -48,12 +48,15 @@ std::unexpected<Error> kernel_error(const std::string& what, int error) {
 
 }  // namespace
 
-void capture_libbpf_messages() { libbpf_set_print(keep_message); }
+void capture_libbpf_messages() {
+  libbpf_set_print(keep_message);
+}
 
 Object::Object(std::string name, std::span<const unsigned char> bytes) : name_(std::move(name)) {
   LIBBPF_OPTS(bpf_object_open_opts, options, .object_name = name_.c_str());
   object_.reset(bpf_object__open_mem(bytes.data(), bytes.size(), &options));
-  if (!object_) throw std::runtime_error("BPF object " + name_ + " cannot be opened: " + single_line(last_messages));
+  if (!object_)
+    throw std::runtime_error("BPF object " + name_ + " cannot be opened: " + single_line(last_messages));
 }
 
 Object::~Object() {
@@ -65,7 +68,8 @@ void Object::share_maps_of(const Object& other, std::span<const std::string_view
     bpf_map* map = bpf_object__find_map_by_name(object_.get(), std::string(name).c_str());
     const int fd = other.map_fd(name);
     if (map != nullptr && fd >= 0 && bpf_map__reuse_fd(map, fd) != 0)
-      throw std::runtime_error("BPF objects " + name_ + " and " + other.name_ + " disagree on map " + std::string(name));
+      throw std::runtime_error("BPF objects " + name_ + " and " + other.name_ + " disagree on map " +
+                               std::string(name));
   }
 }
 
@@ -95,7 +99,8 @@ Result<void> Object::attach_programs() {
 
 Result<bpf_link*> Object::attach_struct_ops(std::string_view name) {
   bpf_map* map = bpf_object__find_map_by_name(object_.get(), std::string(name).c_str());
-  if (map == nullptr) return fail(Error::Code::Unsupported, "BPF object " + name_ + " has no " + std::string(name));
+  if (map == nullptr)
+    return fail(Error::Code::Unsupported, "BPF object " + name_ + " has no " + std::string(name));
   last_messages.clear();
   bpf_link* link = bpf_map__attach_struct_ops(map);
   if (link == nullptr) {
@@ -145,7 +150,8 @@ void* Object::global_bytes(std::string_view variable, std::size_t size) {
       return memory + info[i].offset;
     }
   }
-  throw std::runtime_error("BPF object " + name_ + " has no variable " + std::string(variable) + " of that size");
+  throw std::runtime_error("BPF object " + name_ + " has no variable " + std::string(variable) +
+                           " of that size");
 }
 
 std::vector<VerifiedProgram> Object::verified_programs() const {

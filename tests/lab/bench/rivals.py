@@ -12,8 +12,8 @@ import abc
 import time
 
 import figures
-from guest import (BenchError, await_kernel_state, enable_seq, kernel_ops, kernel_state,
-                   output_of)
+from guest import (BenchError, await_condition, await_kernel_state, enable_seq, kernel_ops,
+                   kernel_state, output_of)
 
 # Enabling again at once makes the kernel wait for the old scheduler's grace periods inside the new
 # block.
@@ -125,10 +125,11 @@ class Ours(Rival):
         super().__init__(switch)
         self._expects_scheduler = getattr(switch, "attaches", True)
         self._last_enable_s = 0.0
-        self._enable_seq = ""
+        self._seq_before = self._enable_seq = ""
 
     def prepare(self) -> None:
         self._switch.on()
+        self._seq_before = enable_seq() if kernel_state() != "enabled" else ""
         time.sleep(max(0.0, self._last_enable_s + BETWEEN_ENABLES_S - time.monotonic()))
 
     def command(self, argv: list[str]) -> list[str]:
@@ -138,6 +139,8 @@ class Ours(Rival):
         if not self._expects_scheduler:
             return
         await_kernel_state("enabled")
+        # The kernel counts an enable a moment after it says "enabled".
+        await_condition("the kernel to count the enable", lambda: enable_seq() != self._seq_before)
         self._last_enable_s = time.monotonic()
         self._enable_seq = enable_seq()
 

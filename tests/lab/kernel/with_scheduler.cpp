@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// with-scheduler [--no-game] [--counters] [--verifier] COMMAND...
+// with-scheduler [--no-game] [--counters FILE] COMMAND...
 //
-// Runs COMMAND as a game under our scheduler, with the daemon's own backend but without bus and daemon: for the lab's fast
-// boot. Exits with COMMAND's status; 125 when the scheduler cannot be attached or did not stay.
+// Runs COMMAND as a game under our scheduler, with the daemon's own backend but without bus and daemon: for
+// the lab's fast boot. Exits with COMMAND's status; 125 when the scheduler cannot be attached or did not
+// stay.
+#include <sched.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -28,14 +30,18 @@ int complain(const std::string& what) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  bool game = true, counters = false;
+  bool game = true;
+  const char* counters = nullptr;
   int at = 1;
   for (; at < argc && argv[at][0] == '-'; at++) {
     const std::string_view option = argv[at];
     if (option == "--no-game") game = false;
-    if (option == "--counters") counters = true;
+    if (option == "--counters") counters = argv[++at];
   }
   if (at >= argc) return complain("no command");
+  // As the service: real-time, or loading under full load takes its time. The game does not inherit it.
+  const sched_param urgent{.sched_priority = 1};
+  ::sched_setscheduler(0, SCHED_RR | SCHED_RESET_ON_FORK, &urgent);
   auto backend = gamesched::kernel::make_backend();
   backend->load();
   for (const auto& detector : backend->detectors())
@@ -63,9 +69,12 @@ int main(int argc, char** argv) {
     if (info.error) complain("ejected: " + info.reason + ": " + info.message);
   };
   const bool stayed = backend->state().value == SchedState::Value::Enabled;
-  if (counters)
+  if (std::FILE* file = counters ? std::fopen(counters, "a") : nullptr) {
     for (const auto& counter : backend->counters())
-      std::fprintf(stderr, "%-24s %lu\n", counter.name.c_str(), static_cast<unsigned long>(counter.value));
+      if (counter.value)
+        std::fprintf(file, "%-28s %lu\n", counter.name.c_str(), static_cast<unsigned long>(counter.value));
+    std::fclose(file);
+  }
   backend->remove_game(1);
   backend->detach();
   if (!stayed) return complain("the scheduler did not stay attached");
