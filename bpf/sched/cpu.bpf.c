@@ -37,6 +37,7 @@ __hidden s32 cpus_init(void)
 		cc->others_served_ns = now;
 	}
 	bpf_for(i, 0, nr) {
+		llc_ctx_of(i)->frame_queued = 0;
 		error = scx_bpf_create_dsq(i, -1);
 		if (!error)
 			error = scx_bpf_create_dsq(DSQ_FRAME_BIT | i, -1);

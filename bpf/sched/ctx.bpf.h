@@ -33,22 +33,32 @@ struct task_ctx {
 	u32 tid;
 	u32 peer_tid, peer_wait; /* the frame thread that woke it, and the wait its work belongs to */
 	u32 done_tid, done_wait; /* the same, of the burst before: done in time, verdict open */
+	u16 frame_queued_llc;
 	u16 game; /* 1 .. GS_MAX_GAMES; 0: none */
 	u16 llc;
 	u8 lane; /* enum gs_lane, as of its last wake-up */
 	u8 evidence; /* enum gs_evidence, as of its last wake-up */
+	bool frame_queued; /* counted in its LLC's frame_queued */
 	u8 hop; /* distance from a thread that keeps time */
 };
 
 struct cpu_ctx {
 	u64 run_start_ns;
-	u64 others_served_ns; /* when a thread of another lane than frame last started here */
+	u64 others_served_ns; /* when threads of other lanes than frame had last had slice_min_ns here */
+	u64 others_ran_ns; /* what they had since */
 	u32 lane; /* of the running thread; GS_LANE_NONE: nothing of ours */
 	u32 llc;
+	u32 rescuing; /* dispatch() has just served another lane because its turn was due */
 } __attribute__((aligned(64)));
 
 struct llc_ctx {
 	u64 now_v;
+	/*
+	 * Threads in the frame queue, so that CPUs need not ask for it when there are none. Never too small: raised before a
+	 * thread is queued, lowered when it runs. One that leaves the queue otherwise (it changes its scheduling
+	 * class) leaves it too large, which costs a look at an empty queue.
+	 */
+	u32 frame_queued;
 } __attribute__((aligned(64)));
 
 struct game_ctx {

@@ -17,7 +17,7 @@ static __always_inline bool steal(u32 own)
 	bpf_for(i, 1, nr) {
 		u32 llc = (own + i) % nr;
 
-		if (serve(DSQ_FRAME_BIT | llc) || serve(llc))
+		if ((llc_ctx_of(llc)->frame_queued && serve(DSQ_FRAME_BIT | llc)) || serve(llc))
 			return true;
 	}
 	return false;
@@ -54,12 +54,13 @@ __hidden void dispatch(s32 cpu, struct task_struct *prev)
 
 	if (gs_others_are_due(now, cc->others_served_ns, tunables.frame_hog_ns)) {
 		if (serve(llc)) {
+			cc->rescuing = 1;
 			count(others_rescued);
 			return;
 		}
 		cc->others_served_ns = now;
 	}
-	if (serve(DSQ_FRAME_BIT | llc))
+	if (llc_ctx_of(llc)->frame_queued && serve(DSQ_FRAME_BIT | llc))
 		return;
 	if (keep_frame_thread(prev, cc, now))
 		return;

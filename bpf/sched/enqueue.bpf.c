@@ -22,20 +22,28 @@ static __always_inline void kick_idle(struct task_struct *p, s32 cpu)
 
 static __always_inline void enqueue_frame_thread(struct task_struct *p, struct task_ctx *tc, s32 cpu, u64 enq_flags, u64 now)
 {
-	struct cpu_ctx *here = this_cpu_ctx();
-	bool wakes = enq_flags & SCX_ENQ_WAKEUP;
+	u32 llc = cpu_ctx_of(cpu)->llc;
+	s32 victim = -1;
 
-	/* A wake-up that was not asked for a CPU in select_cpu() may take its only one. */
-	if (wakes && !(enq_flags & SCX_ENQ_CPU_SELECTED) && gs_victim_score(cpu_ctx_of(cpu)->lane, 0)) {
-		cpu_ctx_of(cpu)->lane = GS_LANE_FRAME;
+	/* Asked for a CPU a moment ago, select_cpu() found none; all others (pinned, pre-empted, slice used) look for one now. */
+	if (!(enq_flags & SCX_ENQ_CPU_SELECTED))
+		victim = place_frame_thread(p, cpu);
+	if (victim >= 0) {
 		count(frame_preemptions);
-		scx_bpf_dsq_insert(p, SCX_DSQ_LOCAL_ON | cpu, tunables.slice_frame_ns, SCX_ENQ_PREEMPT);
+		scx_bpf_dsq_insert(p, SCX_DSQ_LOCAL_ON | victim, tunables.slice_frame_ns, SCX_ENQ_PREEMPT);
 		return;
 	}
 	count(frame_queued);
+	if (!tc->frame_queued) {
+		tc->frame_queued = true;
+		tc->frame_queued_llc = llc;
+		__sync_fetch_and_add(&llc_ctx_of(llc)->frame_queued, 1);
+	}
 	/* First come, first served; threads nearer to the frame's start go before those further out. */
-	scx_bpf_dsq_insert_vtime(p, DSQ_FRAME_BIT | cpu_ctx_of(cpu)->llc, tunables.slice_frame_ns, now + tc->hop * 100 * GS_USEC,
+	scx_bpf_dsq_insert_vtime(p, DSQ_FRAME_BIT | llc, tunables.slice_frame_ns, now + tc->hop * 100 * GS_USEC,
 				 enq_flags);
+	/* A CPU may have gone idle since it was looked for. */
+	kick_idle(p, cpu);
 }
 
 __hidden void enqueue(struct task_struct *p, u64 enq_flags)

@@ -53,9 +53,19 @@ __hidden void running(struct task_struct *p)
 		return;
 	}
 	record_wait(tc, now);
+	if (tc->frame_queued) {
+		tc->frame_queued = false;
+		__sync_fetch_and_sub(&llc_ctx_of(tc->frame_queued_llc)->frame_queued, 1);
+	}
 	cc->lane = tc->lane;
-	if (tc->lane != GS_LANE_FRAME)
-		cc->others_served_ns = now;
+	if (cc->rescuing) {
+		/* Served against the frame lane: nobody takes the CPU from it for this slice. */
+		cc->rescuing = 0;
+		cc->lane = GS_LANE_NONE;
+	} else if (tc->lane != GS_LANE_FRAME && llc->frame_queued) {
+		/* A frame thread that looked for a CPU while this one was between two threads saw no victim here, and queued. */
+		scx_bpf_kick_cpu(bpf_get_smp_processor_id(), SCX_KICK_PREEMPT);
+	}
 	/* A thread that went straight to an idle CPU never got a key: bring its virtual time here now. */
 	task_key(p, tc, cc->llc);
 	if (gs_before(llc->now_v, tc->vtime))
@@ -71,6 +81,13 @@ __hidden void stopping(struct task_struct *p, bool runnable)
 	cc->lane = GS_LANE_NONE;
 	if (!tc)
 		return;
+	if (tc->lane != GS_LANE_FRAME) {
+		cc->others_ran_ns += ran;
+		if (cc->others_ran_ns >= tunables.slice_min_ns) {
+			cc->others_ran_ns = 0;
+			cc->others_served_ns = now;
+		}
+	}
 	tc->vtime += gs_virtual(ran, p->scx.weight);
 	tc->burst_ns += ran;
 	if (runnable) {

@@ -10,6 +10,15 @@
 #include "bpf/policy/preempt.h"
 
 /*
+ * A timer or device that wakes a frame thread does so on the CPU where it last ran: it takes that one without looking
+ * further, as a real-time thread would. Should another CPU be idle, the thread that had to go finds it.
+ */
+static __always_inline bool takes_this_cpu(struct cpu_ctx *here, s32 prev_cpu)
+{
+	return prev_cpu == bpf_get_smp_processor_id() && gs_victim_score(here->lane, 0);
+}
+
+/*
  * The CPU that a frame thread shall take; -1 when all run frame threads, real-time tasks or are not allowed. The choice is
  * claimed, so that of several that wake together each takes another CPU.
  */
@@ -56,6 +65,12 @@ __hidden s32 select_cpu(struct task_struct *p, s32 prev_cpu, u64 wake_flags)
 	if (!tc)
 		return prev_cpu;
 	lane = task_wakes(p, tc, compat_now());
+	if (lane == GS_LANE_FRAME && takes_this_cpu(here, prev_cpu) && bpf_cpumask_test_cpu(prev_cpu, p->cpus_ptr)) {
+		here->lane = GS_LANE_FRAME;
+		count(frame_preemptions);
+		scx_bpf_dsq_insert(p, SCX_DSQ_LOCAL, tunables.slice_frame_ns, SCX_ENQ_PREEMPT);
+		return prev_cpu;
+	}
 	cpu = scx_bpf_select_cpu_dfl(p, prev_cpu, wake_flags, &idle);
 	if (idle) {
 		count(idle_dispatches);

@@ -3,15 +3,15 @@
 
 Under instruction counting all busy CPUs share one stream of instructions: with four
 busy, each runs at a quarter. Work is in microseconds of the idle machine, so a frame
-takes four times as long there: a quarter to a third of its period. The frames together are 6 to 9 % of
-the machine, so that frames which a scheduler misses give the background little.
+takes four times as long there. The frames together are 2 % of the machine (5 % with jobs), so that
+frames which a scheduler misses give the background next to nothing.
 """
 
 from __future__ import annotations
 
 from block import Load
 
-FRAME_WORK_US = {60: 1500, 144: 500, 240: 250}
+FRAME_WORK_US = {60: 350, 144: 140, 240: 80}
 
 
 def frames(hz: int) -> Load:
@@ -23,7 +23,7 @@ def frames(hz: int) -> Load:
 def job_game(hz: int, echo_port: str, mouse: str | None) -> tuple:
     """Options of a game with 8 jobs a frame, streaming, audio, network and, where there is a mouse,
     input."""
-    work_us, job_us = {60: (300, 120), 144: (150, 60)}[hz]
+    work_us, job_us = {60: (200, 60), 144: (100, 30)}[hz]
     return ("--hz", hz, "--work-us", work_us, "--jobs", 8, "--workers", 4, "--job-us", job_us,
             "--streamers", 4, "--audio", "--audio-us", 20, "--net", echo_port,
             *(("--input", mouse) if mouse else ()))
