@@ -17,14 +17,6 @@
 extern bool bpf_cpumask_test_cpu(u32 cpu, const struct cpumask *cpumask) __weak __ksym;
 
 /*
- * The clock of the run queue: cheaper than reading the time, exact at switches. Since 6.14 (3a9910b5904d).
- */
-static inline __attribute__((always_inline)) u64 compat_now(void)
-{
-	return bpf_ksym_exists(scx_bpf_now) ? scx_bpf_now() : bpf_ktime_get_ns();
-}
-
-/*
  * Set the remaining slice. Since 6.19 a kfunc; before, BPF wrote the field itself.
  */
 static inline __attribute__((always_inline)) void compat_set_slice(struct task_struct *p, u64 slice_ns)

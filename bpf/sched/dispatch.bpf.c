@@ -50,7 +50,7 @@ __hidden void dispatch(s32 cpu, struct task_struct *prev)
 {
 	struct cpu_ctx *cc = cpu_ctx_of(cpu);
 	u32 llc = cc->llc % GS_MAX_LLCS;
-	u64 now = compat_now();
+	u64 now = bpf_ktime_get_ns();
 
 	if (gs_others_are_due(now, cc->others_served_ns, tunables.frame_hog_ns)) {
 		if (serve(llc)) {

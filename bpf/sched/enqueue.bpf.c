@@ -53,7 +53,7 @@ __hidden void enqueue(struct task_struct *p, u64 enq_flags)
 	struct cpu_ctx *cc = cpu_ctx_of(cpu), *here = this_cpu_ctx();
 	u32 llc = cc->llc % GS_MAX_LLCS, nr_cpus = topology.llcs[llc].nr_cpus;
 	bool wakes = enq_flags & SCX_ENQ_WAKEUP, asked = enq_flags & SCX_ENQ_CPU_SELECTED;
-	u64 now = compat_now(), slice;
+	u64 now = bpf_ktime_get_ns(), slice;
 	s32 queued;
 
 	if (!tc) {

@@ -22,6 +22,9 @@
  * 5. State. Contexts of threads lie in task storage, all else in global data (ctx.bpf.h); nothing is pinned, so nothing
  *    outlives the daemon.
  *
+ * All times are CLOCK_MONOTONIC, the hooks' clock too. scx_bpf_now() would be cheaper, but in a wake-up from an interrupt
+ * it may be as old as the last switch, which makes steady threads look unsteady.
+ *
  * The callbacks below only forward. Facts are gathered there, decisions are made in bpf/policy.
  */
 #include "bpf/sched/ctx.bpf.h"

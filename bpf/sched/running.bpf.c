@@ -45,7 +45,7 @@ __hidden void running(struct task_struct *p)
 	struct task_ctx *tc = task_ctx_of(p);
 	struct cpu_ctx *cc = this_cpu_ctx();
 	struct llc_ctx *llc = llc_ctx_of(cc->llc);
-	u64 now = compat_now();
+	u64 now = bpf_ktime_get_ns();
 
 	cc->run_start_ns = now;
 	if (!tc) {
@@ -76,7 +76,7 @@ __hidden void stopping(struct task_struct *p, bool runnable)
 {
 	struct task_ctx *tc = task_ctx_of(p);
 	struct cpu_ctx *cc = this_cpu_ctx();
-	u64 now = compat_now(), ran = now - cc->run_start_ns;
+	u64 now = bpf_ktime_get_ns(), ran = now - cc->run_start_ns;
 
 	cc->lane = GS_LANE_NONE;
 	if (!tc)

@@ -24,7 +24,7 @@ static __always_inline bool takes_this_cpu(struct cpu_ctx *here, s32 prev_cpu)
  */
 __hidden s32 place_frame_thread(struct task_struct *p, s32 prev_cpu)
 {
-	u64 now = compat_now(), best_score = 0;
+	u64 now = bpf_ktime_get_ns(), best_score = 0;
 	struct cpu_ctx *cc = cpu_ctx_of(prev_cpu);
 	u32 llc = cc->llc % GS_MAX_LLCS, nr, i;
 	s32 best = -1;
@@ -64,7 +64,7 @@ __hidden s32 select_cpu(struct task_struct *p, s32 prev_cpu, u64 wake_flags)
 	count(wakeups);
 	if (!tc)
 		return prev_cpu;
-	lane = task_wakes(p, tc, compat_now());
+	lane = task_wakes(p, tc, bpf_ktime_get_ns());
 	if (lane == GS_LANE_FRAME && takes_this_cpu(here, prev_cpu) && bpf_cpumask_test_cpu(prev_cpu, p->cpus_ptr)) {
 		here->lane = GS_LANE_FRAME;
 		count(frame_preemptions);

@@ -79,13 +79,12 @@ static __always_inline u32 game_thread_wakes(struct task_struct *p, struct task_
 					     u64 now)
 {
 	struct cpu_ctx *cc = this_cpu_ctx();
-	u64 mono = bpf_ktime_get_ns();
 	u32 zero = 0;
 	struct gs_input_cpu *input = bpf_map_lookup_elem(&input_cpus, &zero);
 	bool by_interrupt = compat_in_interrupt();
 
 	tc->evidence = 0;
-	if (input && gs_woken_by_input(mono, input->sync_ns, tunables.input_wake_ns)) {
+	if (input && gs_woken_by_input(now, input->sync_ns, tunables.input_wake_ns)) {
 		tc->evidence |= GS_EVIDENCE_INPUT;
 		count(input_wakeups);
 	} else if (by_interrupt) {
@@ -103,7 +102,7 @@ static __always_inline u32 game_thread_wakes(struct task_struct *p, struct task_
 		count(frame_wakeups);
 		return GS_LANE_FRAME;
 	}
-	return gs_lane_of_other(p->policy == SCHED_IDLE, true, any_window_open(state, mono), tc->burst_avg_ns,
+	return gs_lane_of_other(p->policy == SCHED_IDLE, true, any_window_open(state, now), tc->burst_avg_ns,
 				tunables.interactive_burst_ns);
 }
 
