@@ -17,9 +17,10 @@ namespace {
 constexpr const char* service = "org.gamesched.Scheduler1";
 constexpr const char* object = "/org/gamesched/Scheduler1";
 
-// All that may pass before the game starts, from connecting to the answer. The first game after boot
-// waits for gameschedd to be started and its programs to pass the verifier, on CPUs that may all be busy;
-// a player who waits for a hanging service instead takes three seconds for the game's own loading.
+// All that may pass before the game starts, from connecting to the answer. The first game after boot may
+// have to wait for gameschedd to be started: some 1.5e9 instructions, nearly all of them the verifier's, at
+// real-time priority, so half a second on a busy machine. A player who waits for a hanging service instead
+// takes three seconds for the game's own loading.
 constexpr uint64_t timeout_usec = 3'000'000;
 
 struct Fd {
