@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// A small simulation of one LLC's queue: what enqueue(), dispatch(), running() and stopping() do with threads
+// outside of the frame lane, with the policy's own functions. No pre-emption, no cost of a switch.
+#pragma once
+
+#include <algorithm>
+#include <vector>
+
+#include "bpf/policy/deadline.h"
+#include "bpf/policy/slice.h"
+#include "tests/policy/defaults.h"
+
+namespace gamesched::tests {
+
+class Queue {
+ public:
+  struct Thread {
+    u32 weight = 100;
+    u64 burst_ns = 0;  // runs for this long, then sleeps, or forks and ends; 0: computes for ever
+    u64 sleep_ns = 0;  // 0 with a burst: it ends, and a child forked at its end goes on
+    u64 runnable_at_ns = 0;
+    // what happened
+    u64 vtime = 0, since_sleep_ns = 0, key = 0, waits_since_ns = 0;
+    u64 ran_ns = 0, longest_wait_ns = 0, times_run = 0;
+  };
+
+  explicit Queue(unsigned cpus, const gs_tunables& tunables = defaults, u64 origin = 0)
+      : tunables_(tunables), now_v_(origin), cpus_(cpus) {}
+
+  size_t add(Thread thread) {
+    thread.vtime = now_v_;
+    threads_.push_back(thread);
+    sleeping_.push_back(threads_.size() - 1);
+    return threads_.size() - 1;
+  }
+
+  void run_until(u64 end_ns) {
+    while (true) {
+      const auto cpu = std::ranges::min_element(cpus_, {}, &Cpu::free_at_ns);
+      const size_t next_sleeper = first_to_wake();
+      const u64 wakes = next_sleeper < threads_.size() ? threads_[next_sleeper].runnable_at_ns : UINT64_MAX;
+      now_ = std::max(now_, std::min(cpu->free_at_ns, wakes));
+      if (now_ >= end_ns) break;
+      if (wakes <= now_) {
+        std::erase(sleeping_, next_sleeper);
+        enqueue(next_sleeper);
+      } else if (cpu->thread != none) {
+        stops(*cpu);
+      } else if (!queued_.empty()) {
+        runs_first(*cpu);
+      } else {
+        cpu->free_at_ns = wakes;  // idle until then
+      }
+    }
+    // Who still waits has waited too.
+    for (const size_t thread : queued_) note_wait(threads_[thread], end_ns);
+  }
+
+  const Thread& operator[](size_t thread) const { return threads_[thread]; }
+  const std::vector<Thread>& threads() const { return threads_; }
+  u64 now_v() const { return now_v_; }
+
+ private:
+  static constexpr size_t none = SIZE_MAX;
+  struct Cpu {
+    u64 free_at_ns = 0, started_ns = 0;
+    size_t thread = none;
+  };
+
+  static void note_wait(Thread& thread, u64 now) {
+    thread.longest_wait_ns = std::max(thread.longest_wait_ns, now - thread.waits_since_ns);
+  }
+
+  size_t first_to_wake() const {
+    const auto first =
+        std::ranges::min_element(sleeping_, {}, [&](size_t i) { return threads_[i].runnable_at_ns; });
+    return first == sleeping_.end() ? none : *first;
+  }
+
+  // task_key() of task.bpf.c.
+  u64 key_of(Thread& thread) {
+    thread.vtime = gs_vtime_at_wake(thread.vtime, now_v_, tunables_.lag_max_ns);
+    return gs_deadline_key(thread.vtime, now_v_, thread.since_sleep_ns, thread.weight, tunables_.burst_max_ns,
+                           tunables_.wait_max_ns);
+  }
+
+  // By key; of equals the first stays first.
+  void enqueue(size_t number) {
+    Thread& thread = threads_[number];
+    thread.waits_since_ns = now_;
+    thread.key = key_of(thread);
+    const auto behind = std::ranges::find_if(
+        queued_, [&](size_t other) { return gs_before(thread.key, threads_[other].key); });
+    queued_.insert(behind, number);
+    // An idle CPU is told.
+    const auto idle = std::ranges::find_if(
+        cpus_, [&](const Cpu& cpu) { return cpu.thread == none && cpu.free_at_ns > now_; });
+    if (idle != cpus_.end()) idle->free_at_ns = now_;
+  }
+
+  void runs_first(Cpu& cpu) {
+    cpu.thread = queued_.front();
+    queued_.erase(queued_.begin());
+    Thread& thread = threads_[cpu.thread];
+    note_wait(thread, now_);
+    thread.times_run++;
+    key_of(thread);
+    if (gs_before(now_v_, thread.vtime)) now_v_ = thread.vtime;
+    const u64 slice =
+        gs_slice(static_cast<u32>(queued_.size()), static_cast<u32>(cpus_.size()), thread.weight,
+                 tunables_.slice_max_ns, tunables_.slice_min_ns, tunables_.slice_round_ns);
+    cpu.started_ns = now_;
+    cpu.free_at_ns =
+        now_ + (thread.burst_ns == 0 ? slice : std::min(slice, thread.burst_ns - thread.since_sleep_ns));
+  }
+
+  void stops(Cpu& cpu) {
+    const size_t number = cpu.thread;
+    Thread& thread = threads_[number];
+    const u64 ran = now_ - cpu.started_ns, vtime_before = thread.vtime;
+    cpu.thread = none;
+    thread.vtime += gs_virtual(ran, thread.weight);
+    thread.since_sleep_ns += ran;
+    thread.ran_ns += ran;
+    if (thread.burst_ns == 0 || thread.since_sleep_ns < thread.burst_ns) {
+      enqueue(number);
+      return;
+    }
+    thread.since_sleep_ns = 0;
+    if (thread.sleep_ns > 0) {
+      thread.runnable_at_ns = now_ + thread.sleep_ns;
+      sleeping_.push_back(number);
+    } else {
+      // It forks while it still runs, so its last run is not yet accounted for.
+      thread.vtime = gs_vtime_at_fork(vtime_before, now_v_, tunables_.fork_debit_ns);
+      enqueue(number);
+    }
+  }
+
+  gs_tunables tunables_;
+  u64 now_ = 0, now_v_;
+  std::vector<Cpu> cpus_;
+  std::vector<Thread> threads_;
+  std::vector<size_t> queued_, sleeping_;
+};
+
+}  // namespace gamesched::tests

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <gtest/gtest.h>
+
+#include "bpf/policy/preempt.h"
+#include "tests/policy/random.h"
+
+namespace gamesched::tests {
+namespace {
+
+constexpr u64 granule = GS_MSEC;
+
+bool may(u32 waking, u32 running, u64 has_run) {
+  return gs_may_preempt(waking, running, has_run, granule);
+}
+
+TEST(PreemptTable, AFrameThreadTakesFromAnyLowerLaneAtOnce) {
+  for (u32 running = GS_LANE_GAME; running < GS_NR_LANES; ++running)
+    EXPECT_TRUE(may(GS_LANE_FRAME, running, 0)) << running;
+}
+
+TEST(PreemptTable, AFrameThreadQueuesBehindItsEquals) {
+  EXPECT_FALSE(may(GS_LANE_FRAME, GS_LANE_FRAME, GS_SEC));
+  EXPECT_FALSE(may(GS_LANE_FRAME, GS_LANE_NONE, GS_SEC)) << "real-time or unknown";
+  EXPECT_FALSE(may(GS_LANE_FRAME, GS_NR_LANES, GS_SEC)) << "unknown";
+}
+
+TEST(PreemptTable, ShortOnesTakeFromANormalThreadAfterItsGranule) {
+  for (const u32 waking : {GS_LANE_GAME, GS_LANE_INTERACTIVE}) {
+    EXPECT_FALSE(may(waking, GS_LANE_NORMAL, granule - 1)) << waking;
+    EXPECT_TRUE(may(waking, GS_LANE_NORMAL, granule)) << waking;
+  }
+}
+
+TEST(PreemptTable, EveryHigherLaneTakesFromTheBackground) {
+  for (u32 waking = GS_LANE_FRAME; waking < GS_LANE_BACKGROUND; ++waking)
+    EXPECT_TRUE(may(waking, GS_LANE_BACKGROUND, 0)) << waking;
+}
+
+TEST(PreemptTable, AllElseWaits) {
+  EXPECT_FALSE(may(GS_LANE_GAME, GS_LANE_INTERACTIVE, GS_SEC));
+  EXPECT_FALSE(may(GS_LANE_NORMAL, GS_LANE_INTERACTIVE, GS_SEC));
+  for (u32 waking = 0; waking <= 0xff; ++waking) {
+    for (u32 running = 0; running <= waking; ++running)
+      EXPECT_FALSE(may(waking, running, GS_SEC)) << waking << running;
+    EXPECT_FALSE(may(waking, GS_LANE_NONE, GS_SEC)) << waking;
+  }
+}
+
+TEST(VictimScore, SparesEqualsAndTheUnknown) {
+  for (const u64 has_run : {u64{0}, u64{GS_SEC}, u64{UINT64_MAX}}) {
+    EXPECT_EQ(gs_victim_score(GS_LANE_FRAME, has_run), 0U);
+    EXPECT_EQ(gs_victim_score(GS_NR_LANES, has_run), 0U);
+    EXPECT_EQ(gs_victim_score(GS_LANE_NONE, has_run), 0U);
+  }
+}
+
+TEST(VictimScore, PrefersTheLeastUrgentLaneThenWhoHadMost) {
+  Random random(__FILE__, __LINE__);
+  for (int i = 0; i < 10000; ++i) {
+    const u32 lane = static_cast<u32>(random.between(GS_LANE_GAME, GS_LANE_NORMAL));
+    const u64 has_run = random.any() >> random.between(0, 63);
+    const u64 score = gs_victim_score(lane, has_run);
+    EXPECT_GT(score, 0U) << "a lower lane is always a victim";
+    EXPECT_LT(score, gs_victim_score(lane + 1, 0)) << lane << ", has run " << has_run;
+    if (has_run < 0xffffffff) {
+      EXPECT_LT(score, gs_victim_score(lane, has_run + 1)) << lane << ", has run " << has_run;
+    }
+  }
+}
+
+TEST(VictimScore, AgreesWithWhoMayBePreempted) {
+  for (u32 running = 0; running <= 0xff; ++running)
+    EXPECT_EQ(gs_victim_score(running, 0) > 0, may(GS_LANE_FRAME, running, 0)) << running;
+}
+
+}  // namespace
+}  // namespace gamesched::tests
