@@ -8,14 +8,15 @@
  * How: of the wake-ups that come from an interrupt (not from another thread) the distance is averaged.
  * A distance near the average, or near 2 to 8 times the average (beats were skipped, because the thread
  * was late or had nothing to do), raises the confidence by one; any other lowers it by two. When the
- * average itself turns out to be a multiple of a new, shorter distance, that one takes its place.
+ * average itself turns out to be a multiple of a new, shorter distance, that one takes its place. When after that no
+ * single beat is seen any more, it was chance, and the longer one comes back.
  * With enough confidence, at a rate of 25 to 1000 Hz and with a burst that leaves part of the period
  * free, the thread is periodic.
  *
  *   distances (ms)                       after it                periodic?
  *   16.7 16.7 16.6 16.8 16.7             16.7, confidence 4      yes, at 60 Hz
  *   8.3 4.2 12.5 4.2 8.3                 4.2, confidence 3       yes: at 240 Hz, half of the beats late
- *   3 40 7 22 90                         0                       no
+ *   3 40 7 22 50                         50, confidence 0        no
  *   5 5 5 5 5, each burst 4.9 ms         5, confidence 4         no: it computes all the time
  *
  * Limits: a thread that polls at a steady rate is taken for one that keeps time. It costs what it uses.
@@ -29,12 +30,15 @@ struct gs_pattern {
 	u64 last_ns; /* last wake-up by an interrupt; 0: none yet */
 	u32 period_ns; /* average distance, at most 4.29 s */
 	u8 confidence; /* 0 .. 8 */
+	u8 long_beats; /* distances of several beats in a row */
 };
 
 #define GS_PATTERN_SURE 3
 #define GS_PATTERN_MAX 8
-#define GS_PATTERN_PERIOD_MIN_NS (1 * GS_MSEC)
-#define GS_PATTERN_PERIOD_MAX_NS (40 * GS_MSEC)
+#define GS_PATTERN_LONG_BEATS 16 /* in a row: if each beat were left out by half, once in 65536 */
+/* 1000 to 25 Hz, and an eighth more at both ends: the average of a thread at the very end lies on either side of it. */
+#define GS_PATTERN_PERIOD_MIN_NS (1 * GS_MSEC * 7 / 8)
+#define GS_PATTERN_PERIOD_MAX_NS (40 * GS_MSEC * 9 / 8)
 
 /* How often `period` fits into `distance`: 1 .. 8, 0 when it does not fit. One beat may be a quarter off; several, an eighth. */
 GS_POLICY u32 gs_pattern_beats(u64 distance, u64 period)
@@ -66,8 +70,11 @@ GS_POLICY void gs_pattern_woken(struct gs_pattern *pattern, u64 now_ns)
 	}
 	beats = gs_pattern_beats(distance, period);
 	if (beats) {
+		pattern->long_beats = beats == 1 ? 0 : pattern->long_beats + 1;
 		if (beats == 1)
 			pattern->period_ns = (u32)gs_ewma4(period, distance);
+		else if (pattern->long_beats >= GS_PATTERN_LONG_BEATS)
+			pattern->period_ns = (u32)distance;
 		if (pattern->confidence < GS_PATTERN_MAX)
 			pattern->confidence++;
 	} else if (distance >= GS_PATTERN_PERIOD_MIN_NS && gs_pattern_beats(period, distance) > 1) {
