@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// backend-driver: the daemon's own backend under remote control, for the lab's tests of scheduler and detectors.
+//
+// Reads one command a line, answers each with one line of JSON: the result, or {"error": text}. Its end,
+// orderly or not, gives the machine back to the kernel's scheduler, as the daemon's does.
+//
+//   support                whether and why not, the detectors, what the verifier said of each program
+//   attach | detach
+//   state                  the kernel's and ours, and every exit of the scheduler so far
+//   add GAME PID           remove GAME
+//   counters
+//   members                the processes in the games' map: {pid: game}
+//   windows                the input windows' ends, and the time, in ns of CLOCK_MONOTONIC
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <sched.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <iostream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <string>
+#include <string_view>
+
+#include "bpf/shared/abi.h"
+#include "service/kernel/loader.h"
+
+namespace gamesched::kernel {
+namespace {
+
+using nlohmann::json;
+
+constexpr int highest_fd = 256;  // the backend holds some dozens
+
+json error_of(const Error& error) {
+  return {{"error", error.message}, {"busy", error.code == Error::Code::Busy}};
+}
+
+json answer_of(const Result<void>& result) {
+  return result ? json{{"done", true}} : error_of(result.error());
+}
+
+// The kernel keeps 15 characters of a program's name; its type information keeps all.
+std::string full_name(int program, const bpf_prog_info& short_info) {
+  bpf_func_info function{};
+  bpf_prog_info info{};
+  info.nr_func_info = 1;
+  info.func_info_rec_size = sizeof(function);
+  info.func_info = reinterpret_cast<uintptr_t>(&function);
+  unsigned size = sizeof(info);
+  if (bpf_prog_get_info_by_fd(program, &info, &size) != 0) return short_info.name;
+  btf* types = btf__load_from_kernel_by_id(info.btf_id);
+  if (types == nullptr) return short_info.name;
+  const btf_type* type = btf__type_by_id(types, function.type_id);
+  std::string name = type != nullptr ? btf__name_by_offset(types, type->name_off) : short_info.name;
+  btf__free(types);
+  return name;
+}
+
+// The kernel describes whatever a descriptor is, a program as readily as a map.
+bool is_a(int fd, const char* kind) {
+  std::error_code none;
+  return std::filesystem::read_symlink("/proc/self/fd/" + std::to_string(fd), none) == kind;
+}
+
+// Every program this process holds: what the backend loaded, whatever it tells about it.
+json programs() {
+  json table = json::object();
+  for (int fd = 0; fd < highest_fd; fd++) {
+    bpf_prog_info info{};
+    unsigned size = sizeof(info);
+    if (!is_a(fd, "anon_inode:bpf-prog") || bpf_prog_get_info_by_fd(fd, &info, &size) != 0) continue;
+    table[full_name(fd, info)] = info.verified_insns;
+  }
+  return table;
+}
+
+int map_fd(std::string_view name) {
+  for (int fd = 0; fd < highest_fd; fd++) {
+    bpf_map_info info{};
+    unsigned size = sizeof(info);
+    if (is_a(fd, "anon_inode:bpf-map") && bpf_map_get_info_by_fd(fd, &info, &size) == 0 && name == info.name)
+      return fd;
+  }
+  return -1;
+}
+
+json members() {
+  json table = json::object();
+  const int map = map_fd("game_processes");
+  uint32_t pid = 0;
+  for (int error = bpf_map_get_next_key(map, nullptr, &pid); error == 0;
+       error = bpf_map_get_next_key(map, &pid, &pid)) {
+    gs_game_process entry{};
+    if (bpf_map_lookup_elem(map, &pid, &entry) == 0) table[std::to_string(pid)] = entry.game;
+  }
+  return table;
+}
+
+json windows() {
+  const uint32_t zero = 0;
+  gs_shared_state state{};
+  if (bpf_map_lookup_elem(map_fd("shared_state"), &zero, &state) != 0) return {{"error", "no shared_state"}};
+  timespec now{};
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return {{"keyboard", state.window_until_ns[0]},
+          {"mouse", state.window_until_ns[1]},
+          {"controller", state.window_until_ns[2]},
+          {"other", state.window_until_ns[3]},
+          {"now", now.tv_sec * 1'000'000'000LL + now.tv_nsec}};
+}
+
+class Driver {
+ public:
+  Driver() {
+    backend_->on_exit = [this](const ExitInfo& info) {
+      exits_.push_back({{"error", info.error},
+                        {"restart", info.restart},
+                        {"kind", info.kind},
+                        {"reason", info.reason},
+                        {"message", info.message}});
+    };
+    backend_->load();
+  }
+
+  json execute(std::istringstream words) {
+    std::string command;
+    words >> command;
+    backend_->dispatch_events();
+    if (command == "support") return support();
+    if (command == "attach") return answer_of(backend_->attach());
+    if (command == "detach") {
+      backend_->detach();
+      return answer_of({});
+    }
+    if (command == "state") return state();
+    if (command == "counters") return counters();
+    if (command == "members") return members();
+    if (command == "windows") return windows();
+    if (command == "add" || command == "remove") return change_game(command == "add", words);
+    return {{"error", "unknown command " + command}};
+  }
+
+ private:
+  json change_game(bool add, std::istringstream& words) {
+    uint32_t game = 0;
+    pid_t pid = 0;
+    words >> game >> pid;
+    if (add) return answer_of(backend_->add_game(game, pid));
+    backend_->remove_game(game);
+    return answer_of({});
+  }
+
+  json support() const {
+    const Support support = backend_->support();
+    json detectors = json::object();
+    for (const auto& detector : backend_->detectors())
+      detectors[detector.name] = detector.attached ? "" : detector.reason;
+    return {{"available", support.available},
+            {"reason", support.reason},
+            {"detectors", detectors},
+            {"programs", programs()}};
+  }
+
+  json state() const {
+    const SchedState state = backend_->state();
+    return {{"enabled", state.value == SchedState::Value::Enabled},
+            {"disabled", state.value == SchedState::Value::Disabled},
+            {"ops", state.ops},
+            {"attached", backend_->attached()},
+            {"exits", exits_}};
+  }
+
+  json counters() const {
+    json table = json::object();
+    for (const auto& counter : backend_->counters()) table[counter.name] = counter.value;
+    return table;
+  }
+
+  std::unique_ptr<Backend> backend_ = make_backend();
+  json exits_ = json::array();
+};
+
+int run() {
+  // As the service: real-time, or loading under full load takes its time.
+  const sched_param urgent{.sched_priority = 1};
+  ::sched_setscheduler(0, SCHED_RR | SCHED_RESET_ON_FORK, &urgent);
+  Driver driver;
+  std::cout << json{{"ready", true}} << std::endl;
+  for (std::string line; std::getline(std::cin, line);)
+    std::cout << driver.execute(std::istringstream(line)) << std::endl;
+  return 0;
+}
+
+}  // namespace
+}  // namespace gamesched::kernel
+
+int main() {
+  try {
+    return gamesched::kernel::run();
+  } catch (const std::exception& error) {
+    std::cerr << "backend-driver: " << error.what() << '\n';
+    return 1;
+  }
+}
