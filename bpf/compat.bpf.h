@@ -8,54 +8,68 @@
 #define GS_COMPAT_BPF_H
 
 #include <linux/bpf/vmlinux.h>
+
+#include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
-#include <bpf/bpf_core_read.h>
 
 /* Kfuncs without which there is no scheduler are declared by vmlinux.h as weak too: the loader reports
  * a kernel that lacks one as unsupported. */
-extern bool bpf_cpumask_test_cpu(u32 cpu, const struct cpumask *cpumask) __weak __ksym;
+extern bool bpf_cpumask_test_cpu(u32 cpu, const struct cpumask* cpumask) __weak __ksym;
+
+/*
+ * Whether ops.select_cpu() was called for this wake-up. The flag exists since 6.15 and its value is not the
+ * same in all kernels; before, select_cpu() was left out only for threads with a single CPU.
+ */
+static inline __attribute__((always_inline)) bool compat_cpu_selected(const struct task_struct* p,
+                                                                      u64 enq_flags) {
+  if (bpf_core_enum_value_exists(enum scx_enq_flags, SCX_ENQ_CPU_SELECTED))
+    return enq_flags & bpf_core_enum_value(enum scx_enq_flags, SCX_ENQ_CPU_SELECTED);
+  return p->nr_cpus_allowed > 1;
+}
+
+static inline __attribute__((always_inline)) bool compat_enq_wakeup(u64 enq_flags) {
+  return enq_flags & bpf_core_enum_value(enum scx_enq_flags, SCX_ENQ_WAKEUP);
+}
 
 /*
  * Set the remaining slice. Since 6.19 a kfunc; before, BPF wrote the field itself.
  */
-static inline __attribute__((always_inline)) void compat_set_slice(struct task_struct *p, u64 slice_ns)
-{
-	if (bpf_ksym_exists(scx_bpf_task_set_slice))
-		scx_bpf_task_set_slice(p, slice_ns);
-	else
-		p->scx.slice = slice_ns;
+static inline __attribute__((always_inline)) void compat_set_slice(struct task_struct* p, u64 slice_ns) {
+  if (bpf_ksym_exists(scx_bpf_task_set_slice))
+    scx_bpf_task_set_slice(p, slice_ns);
+  else
+    p->scx.slice = slice_ns;
 }
 
 /*
  * Whether this runs in an interrupt, so that "current" is a bystander and not the waker. x86 keeps the
- * preemption count in a per-CPU variable: __preempt_count up to 6.1 and from 6.15, a member of pcpu_hot between.
+ * preemption count in a per-CPU variable: __preempt_count up to 6.1 and from 6.15, a member of pcpu_hot
+ * between.
  */
 struct pcpu_hot___compat {
-	int preempt_count;
+  int preempt_count;
 } __attribute__((preserve_access_index));
 extern const struct pcpu_hot___compat pcpu_hot __weak __ksym;
 extern const int __preempt_count __weak __ksym;
 
+static inline __attribute__((always_inline)) bool compat_in_interrupt(void) {
+  int count = 0;
 
-static inline __attribute__((always_inline)) bool compat_in_interrupt(void)
-{
-	int count = 0;
+  if (bpf_ksym_exists(&__preempt_count)) {
+    const int* c = bpf_this_cpu_ptr(&__preempt_count);
 
-	if (bpf_ksym_exists(&__preempt_count)) {
-		const int *c = bpf_this_cpu_ptr(&__preempt_count);
+    count = *c;
+  } else if (bpf_ksym_exists(&pcpu_hot)) {
+    const struct pcpu_hot___compat* hot = bpf_this_cpu_ptr(&pcpu_hot);
 
-		count = *c;
-	} else if (bpf_ksym_exists(&pcpu_hot)) {
-		const struct pcpu_hot___compat *hot = bpf_this_cpu_ptr(&pcpu_hot);
-
-		count = hot->preempt_count;
-	}
-	/*
-	 * "Serving softirq" is bit 8. Hardirq and NMI counts lie in bits 16 to 23, or (7.x, where 16 to 23 count
-	 * nested disabling of interrupts) in bits 24 to 30; bit 31 is x86's own.
-	 */
-	return count & 0x7fff0100;
+    count = hot->preempt_count;
+  }
+  /*
+   * "Serving softirq" is bit 8. Hardirq and NMI counts lie in bits 16 to 23, or (7.x, where 16 to 23 count
+   * nested disabling of interrupts) in bits 24 to 30; bit 31 is x86's own.
+   */
+  return count & 0x7fff0100;
 }
 
 #endif

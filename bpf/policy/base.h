@@ -12,8 +12,8 @@
 #ifdef __bpf__
 /* vmlinux.h, included first by every BPF unit, has brought u8 .. u64 and bool. */
 #else
-#include <stdint.h>
 #include <stdbool.h>
+#include <stdint.h>
 typedef uint8_t u8;
 typedef uint16_t u16;
 typedef uint32_t u32;
@@ -29,25 +29,21 @@ typedef int64_t s64;
 #define GS_POLICY static inline __attribute__((always_inline, unused))
 
 /* a < b on a wrapping clock; true while they are less than 2^63 apart. */
-GS_POLICY bool gs_before(u64 a, u64 b)
-{
-	return (s64)(a - b) < 0;
+GS_POLICY bool gs_before(u64 a, u64 b) {
+  return (s64)(a - b) < 0;
 }
 
-GS_POLICY u64 gs_min(u64 a, u64 b)
-{
-	return a < b ? a : b;
+GS_POLICY u64 gs_min(u64 a, u64 b) {
+  return a < b ? a : b;
 }
 
-GS_POLICY u64 gs_max(u64 a, u64 b)
-{
-	return a > b ? a : b;
+GS_POLICY u64 gs_max(u64 a, u64 b) {
+  return a > b ? a : b;
 }
 
 /* Exponential average with weight 1/4 for the new sample. */
-GS_POLICY u64 gs_ewma4(u64 average, u64 sample)
-{
-	return average - average / 4 + sample / 4;
+GS_POLICY u64 gs_ewma4(u64 average, u64 sample) {
+  return average - average / 4 + sample / 4;
 }
 
 #endif

@@ -23,45 +23,50 @@
  *   1000 ms   0       100      1000 ms     just its turn
  *    200 ms   0       100       996 ms     slept for long
  *   1000 ms   9 ms    100      1004 ms     a hog
- *   1000 ms   4 ms     15      1026.7 ms   nice 19 has to wait longer
+ *   1000 ms   4 ms     15      1026.7 ms   a low weight has to wait longer
  *   1200 ms   0        15      1040 ms     but not for ever
  */
 #ifndef GS_POLICY_DEADLINE_H
 #define GS_POLICY_DEADLINE_H
 
-#include "base.h"
+#include "bpf/policy/base.h"
 
 /* CPU time as virtual time; weight in 1 .. 10000, 100 for nice 0. */
-GS_POLICY u64 gs_virtual(u64 cpu_ns, u32 weight)
-{
-	return weight == 100 ? cpu_ns : cpu_ns * 100 / (weight ? weight : 1);
-}
-
-/* A thread's virtual time when it becomes runnable. */
-GS_POLICY u64 gs_vtime_at_wake(u64 vtime, u64 queue_now, u64 lag_max_ns)
-{
-	u64 floor = queue_now - lag_max_ns;
-
-	return gs_before(vtime, floor) ? floor : vtime;
+GS_POLICY u64 gs_virtual(u64 cpu_ns, u32 weight) {
+  return weight == 100 ? cpu_ns : cpu_ns * 100 / (weight ? weight : 1);
 }
 
 /*
- * A new thread's virtual time: its parent's, or behind those that wait already, whichever is later. Else a chain of short-lived
- * children would always be first in the queue.
+ * How far behind the queue a thread's virtual time may lie: lag_max, and what its burst sets its key back,
+ * for else a thread that never sleeps would lose in the clamp what it waits for that.
  */
-GS_POLICY u64 gs_vtime_at_fork(u64 parent_vtime, u64 queue_now, u64 fork_debit_ns)
-{
-	u64 start = queue_now + fork_debit_ns;
-
-	return gs_before(start, parent_vtime) ? parent_vtime : start;
+GS_POLICY u64 gs_lag_allowed(u64 lag_max_ns, u64 burst_ns, u32 weight, u64 burst_max_ns) {
+  return lag_max_ns + gs_virtual(gs_min(burst_ns, burst_max_ns), weight);
 }
 
-GS_POLICY u64 gs_deadline_key(u64 vtime, u64 queue_now, u64 burst_ns, u32 weight, u64 burst_max_ns, u64 wait_max_ns)
-{
-	u64 key = vtime + gs_virtual(gs_min(burst_ns, burst_max_ns), weight);
-	u64 ceiling = queue_now + wait_max_ns;
+/* A thread's virtual time when it becomes runnable. */
+GS_POLICY u64 gs_vtime_at_wake(u64 vtime, u64 queue_now, u64 lag_max_ns) {
+  u64 floor = queue_now - lag_max_ns;
 
-	return gs_before(ceiling, key) ? ceiling : key;
+  return gs_before(vtime, floor) ? floor : vtime;
+}
+
+/*
+ * A new thread's virtual time: its parent's, or behind those that wait already, whichever is later. Else a
+ * chain of short-lived children would always be first in the queue.
+ */
+GS_POLICY u64 gs_vtime_at_fork(u64 parent_vtime, u64 queue_now, u64 fork_debit_ns) {
+  u64 start = queue_now + fork_debit_ns;
+
+  return gs_before(start, parent_vtime) ? parent_vtime : start;
+}
+
+GS_POLICY u64 gs_deadline_key(u64 vtime, u64 queue_now, u64 burst_ns, u32 weight, u64 burst_max_ns,
+                              u64 wait_max_ns) {
+  u64 key = vtime + gs_virtual(gs_min(burst_ns, burst_max_ns), weight);
+  u64 ceiling = queue_now + wait_max_ns;
+
+  return gs_before(ceiling, key) ? ceiling : key;
 }
 
 #endif

@@ -24,35 +24,33 @@
 #ifndef GS_POLICY_LANE_H
 #define GS_POLICY_LANE_H
 
-#include "base.h"
+#include "bpf/policy/base.h"
 
 enum gs_lane {
-	GS_LANE_FRAME = 0,
-	GS_LANE_GAME = 1,
-	GS_LANE_INTERACTIVE = 2,
-	GS_LANE_NORMAL = 3,
-	GS_LANE_BACKGROUND = 4,
-	GS_NR_LANES = 5,
-	/* Not a lane: the CPU runs nothing of ours (idle, or a real-time task). */
-	GS_LANE_NONE = 0xff,
+  GS_LANE_FRAME = 0,
+  GS_LANE_GAME = 1,
+  GS_LANE_INTERACTIVE = 2,
+  GS_LANE_NORMAL = 3,
+  GS_LANE_BACKGROUND = 4,
+  GS_NR_LANES = 5,
+  /* Not a lane: the CPU runs nothing of ours (idle, or a real-time task). */
+  GS_LANE_NONE = 0xff,
 };
 
 /* Evidence for the frame lane; bits, since several may hold. */
 enum gs_evidence {
-	GS_EVIDENCE_INPUT = 1, /* woken by an input event on this CPU, just now */
-	GS_EVIDENCE_PERIODIC = 2, /* woken by a timer or device at a steady frame-like rate */
-	GS_EVIDENCE_WAKER = 4, /* woke a frame thread that had waited for it */
-	GS_EVIDENCE_PEER = 8, /* woken by a frame thread, done before that one's wait ended */
+  GS_EVIDENCE_INPUT = 1,    /* woken by an input event on this CPU, just now */
+  GS_EVIDENCE_PERIODIC = 2, /* woken by a timer or device at a steady frame-like rate */
+  GS_EVIDENCE_WAKER = 4,    /* woke a frame thread that had waited for it */
+  GS_EVIDENCE_PEER = 8,     /* woken by a frame thread, done before that one's wait ended */
 };
 
 /* The lane of a thread that no frame waits for. */
-GS_POLICY u32 gs_lane_of_other(bool sched_idle, bool game, bool input_window, u64 burst_avg_ns, u64 interactive_burst_ns)
-{
-	if (sched_idle)
-		return GS_LANE_BACKGROUND;
-	if (burst_avg_ns >= interactive_burst_ns)
-		return GS_LANE_NORMAL;
-	return game && input_window ? GS_LANE_GAME : GS_LANE_INTERACTIVE;
+GS_POLICY u32 gs_lane_of_other(bool sched_idle, bool game, bool input_window, u64 burst_avg_ns,
+                               u64 interactive_burst_ns) {
+  if (sched_idle) return GS_LANE_BACKGROUND;
+  if (burst_avg_ns >= interactive_burst_ns) return GS_LANE_NORMAL;
+  return game && input_window ? GS_LANE_GAME : GS_LANE_INTERACTIVE;
 }
 
 #endif

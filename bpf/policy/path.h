@@ -6,8 +6,8 @@
  * is, while threads of the same game that stream or compile are not, and names tell
  * neither.
  *
- * How: start from the threads known by pattern.h and window.h (hop 0). Every frame thread F counts its waits, and
- * notes of each whether it was ended by a thread of its own game. Then
+ * How: start from the threads known by pattern.h and window.h (hop 0). Every frame thread F counts its waits,
+ * and notes of each whether it was ended by a thread of its own game. Then
  *
  *   waker   T woke F out of a wait: F had waited for T.
  *   peer    F woke T, and T went to sleep again before F's next wait ended, and that wait
@@ -29,55 +29,47 @@
 #ifndef GS_POLICY_PATH_H
 #define GS_POLICY_PATH_H
 
-#include "base.h"
+#include "bpf/policy/base.h"
 
 #define GS_PATH_HOPS_MAX 4
 #define GS_PATH_KEEP_FRAMES 8
 
 struct gs_waiter {
-	u32 tid; /* whose entry this is */
-	u32 waits; /* how many waits it has begun */
-	u64 ended_by_game; /* bit (wait % 64): that wait was ended by a thread of the game */
-	u32 waiting; /* 1: in wait number `waits` now */
-	u32 hop;
+  u32 tid;           /* whose entry this is */
+  u32 waits;         /* how many waits it has begun */
+  u64 ended_by_game; /* bit (wait % 64): that wait was ended by a thread of the game */
+  u32 waiting;       /* 1: in wait number `waits` now */
+  u32 hop;
 };
 
 /* The wait number that T's work belongs to when F, running, wakes it: F's next one. */
-GS_POLICY u32 gs_path_next_wait(const struct gs_waiter *waiter)
-{
-	return waiter->waits + 1;
+GS_POLICY u32 gs_path_next_wait(const struct gs_waiter* waiter) {
+  return waiter->waits + 1;
 }
 
-GS_POLICY void gs_path_wait_begins(struct gs_waiter *waiter)
-{
-	waiter->waits++;
-	waiter->waiting = 1;
-	waiter->ended_by_game &= ~(1ULL << (waiter->waits % 64));
+GS_POLICY void gs_path_wait_begins(struct gs_waiter* waiter) {
+  waiter->waits++;
+  waiter->waiting = 1;
+  waiter->ended_by_game &= ~(1ULL << (waiter->waits % 64));
 }
 
-GS_POLICY void gs_path_wait_ends(struct gs_waiter *waiter, bool by_game)
-{
-	waiter->waiting = 0;
-	if (by_game)
-		waiter->ended_by_game |= 1ULL << (waiter->waits % 64);
+GS_POLICY void gs_path_wait_ends(struct gs_waiter* waiter, bool by_game) {
+  waiter->waiting = 0;
+  if (by_game) waiter->ended_by_game |= 1ULL << (waiter->waits % 64);
 }
 
 /* T, woken for wait number `wait`, goes to sleep now: is that wait still to end? */
-GS_POLICY bool gs_path_done_in_time(const struct gs_waiter *waiter, u32 tid, u32 wait)
-{
-	if (waiter->tid != tid)
-		return false;
-	return waiter->waits + 1 == wait || (waiter->waits == wait && waiter->waiting);
+GS_POLICY bool gs_path_done_in_time(const struct gs_waiter* waiter, u32 tid, u32 wait) {
+  if (waiter->tid != tid) return false;
+  return waiter->waits + 1 == wait || (waiter->waits == wait && waiter->waiting);
 }
 
 /* Later: did that wait turn out to be one for the game's own threads? */
-GS_POLICY bool gs_path_was_waited_for(const struct gs_waiter *waiter, u32 tid, u32 wait)
-{
-	u32 age = waiter->waits - wait;
+GS_POLICY bool gs_path_was_waited_for(const struct gs_waiter* waiter, u32 tid, u32 wait) {
+  u32 age = waiter->waits - wait;
 
-	if (waiter->tid != tid || age >= 64 || (!age && waiter->waiting))
-		return false;
-	return waiter->ended_by_game >> (wait % 64) & 1;
+  if (waiter->tid != tid || age >= 64 || (!age && waiter->waiting)) return false;
+  return waiter->ended_by_game >> (wait % 64) & 1;
 }
 
 #endif

@@ -15,16 +15,14 @@
 #ifndef GS_POLICY_SHARE_H
 #define GS_POLICY_SHARE_H
 
-#include "base.h"
+#include "bpf/policy/base.h"
 
-GS_POLICY bool gs_burst_too_long(u64 burst_ns, u64 frame_period_ns, u64 burst_floor_ns)
-{
-	return burst_ns > gs_max(frame_period_ns, burst_floor_ns);
+GS_POLICY bool gs_burst_too_long(u64 burst_ns, u64 frame_period_ns, u64 burst_floor_ns) {
+  return burst_ns > gs_max(frame_period_ns, burst_floor_ns);
 }
 
-GS_POLICY bool gs_others_are_due(u64 now_ns, u64 others_served_ns, u64 frame_hog_ns)
-{
-	return now_ns - others_served_ns > frame_hog_ns;
+GS_POLICY bool gs_others_are_due(u64 now_ns, u64 others_served_ns, u64 frame_hog_ns) {
+  return now_ns - others_served_ns > frame_hog_ns;
 }
 
 #endif

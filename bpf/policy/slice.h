@@ -20,16 +20,15 @@
 #ifndef GS_POLICY_SLICE_H
 #define GS_POLICY_SLICE_H
 
-#include "base.h"
+#include "bpf/policy/base.h"
 
-GS_POLICY u64 gs_slice(u32 nr_queued, u32 nr_cpus, u32 weight, u64 slice_max_ns, u64 slice_min_ns, u64 round_ns)
-{
-	u64 slice = round_ns * (nr_cpus ? nr_cpus : 1) / (nr_queued + (nr_cpus ? nr_cpus : 1));
+GS_POLICY u64 gs_slice(u32 nr_queued, u32 nr_cpus, u32 weight, u64 slice_max_ns, u64 slice_min_ns,
+                       u64 round_ns) {
+  u64 slice = round_ns * (nr_cpus ? nr_cpus : 1) / (nr_queued + (nr_cpus ? nr_cpus : 1));
 
-	slice = gs_max(slice_min_ns, gs_min(slice_max_ns, slice));
-	if (weight < 100)
-		slice = gs_max(slice * weight / 100, slice_min_ns / 4);
-	return slice;
+  slice = gs_max(slice_min_ns, gs_min(slice_max_ns, slice));
+  if (weight < 100) slice = gs_max(slice * weight / 100, slice_min_ns / 4);
+  return slice;
 }
 
 #endif

@@ -13,52 +13,46 @@
  *   mouse window 8 ms: event at 100 ms -> open until 108 ms; next at 103 ms -> until 111 ms
  *
  * Limits: by time and CPU alone a thread that wakes for another reason in those microseconds
- * counts too, and where a hypervisor takes the CPU away in between, one is missed. The thread that reads input
- * therefore stays on the frame's path for some frames, as others do (path.h).
+ * counts too, and where a hypervisor takes the CPU away in between, one is missed. The thread that reads
+ * input therefore stays on the frame's path for some frames, as others do (path.h).
  */
 #ifndef GS_POLICY_WINDOW_H
 #define GS_POLICY_WINDOW_H
 
-#include "base.h"
+#include "bpf/policy/base.h"
 
 enum gs_input_lane {
-	GS_INPUT_KEYBOARD = 0,
-	GS_INPUT_MOUSE = 1,
-	GS_INPUT_CONTROLLER = 2,
-	GS_INPUT_OTHER = 3,
-	GS_NR_INPUT_LANES = 4,
-	GS_INPUT_NONE = 0xff, /* no input for games: lid, power button, sensor */
+  GS_INPUT_KEYBOARD = 0,
+  GS_INPUT_MOUSE = 1,
+  GS_INPUT_CONTROLLER = 2,
+  GS_INPUT_OTHER = 3,
+  GS_NR_INPUT_LANES = 4,
+  GS_INPUT_NONE = 0xff, /* no input for games: lid, power button, sensor */
 };
 
-GS_POLICY u64 gs_window_extend(u64 until_ns, u64 now_ns, u64 length_ns)
-{
-	return gs_before(until_ns, now_ns + length_ns) ? now_ns + length_ns : until_ns;
+GS_POLICY u64 gs_window_extend(u64 until_ns, u64 now_ns, u64 length_ns) {
+  return gs_before(until_ns, now_ns + length_ns) ? now_ns + length_ns : until_ns;
 }
 
-GS_POLICY bool gs_window_open(u64 until_ns, u64 now_ns)
-{
-	return gs_before(now_ns, until_ns);
+GS_POLICY bool gs_window_open(u64 until_ns, u64 now_ns) {
+  return gs_before(now_ns, until_ns);
 }
 
-GS_POLICY bool gs_woken_by_input(u64 now_ns, u64 sync_ns, u64 wake_ns)
-{
-	return now_ns - sync_ns <= wake_ns;
+GS_POLICY bool gs_woken_by_input(u64 now_ns, u64 sync_ns, u64 wake_ns) {
+  return now_ns - sync_ns <= wake_ns;
 }
 
 /*
  * The lane of a device from a few of its capability bits (linux/input-event-codes.h): a gamepad or joystick
- * button makes a controller, a mouse button with relative axes a mouse, letter keys a keyboard, touch an "other".
+ * button makes a controller, a mouse button with relative axes a mouse, letter keys a keyboard, touch an
+ * "other".
  */
-GS_POLICY u32 gs_input_lane_of(bool has_gamepad_or_joystick, bool has_mouse_button, bool has_relative_axes, bool has_letters,
-			       bool has_touch)
-{
-	if (has_gamepad_or_joystick)
-		return GS_INPUT_CONTROLLER;
-	if (has_mouse_button && has_relative_axes)
-		return GS_INPUT_MOUSE;
-	if (has_letters)
-		return GS_INPUT_KEYBOARD;
-	return has_touch ? GS_INPUT_OTHER : GS_INPUT_NONE;
+GS_POLICY u32 gs_input_lane_of(bool has_gamepad_or_joystick, bool has_mouse_button, bool has_relative_axes,
+                               bool has_letters, bool has_touch) {
+  if (has_gamepad_or_joystick) return GS_INPUT_CONTROLLER;
+  if (has_mouse_button && has_relative_axes) return GS_INPUT_MOUSE;
+  if (has_letters) return GS_INPUT_KEYBOARD;
+  return has_touch ? GS_INPUT_OTHER : GS_INPUT_NONE;
 }
 
 #endif

@@ -14,116 +14,114 @@
 #define GS_SCHED_CTX_BPF_H
 
 #include "bpf/compat.bpf.h"
-#include "bpf/shared/abi.h"
 #include "bpf/policy/lane.h"
-#include "bpf/policy/pattern.h"
 #include "bpf/policy/path.h"
+#include "bpf/policy/pattern.h"
+#include "bpf/shared/abi.h"
 
 /* Dispatch queues: the LLC's number, with a bit that tells its two queues apart. */
 #define DSQ_FRAME_BIT 0x10000ULL
 
 struct task_ctx {
-	u64 vtime; /* on the clock of LLC `llc` */
-	u64 burst_ns; /* CPU time since it last woke */
-	u64 burst_avg_ns;
-	u64 frame_until_ns; /* on a frame's critical path until then */
-	u64 runnable_ns; /* when it last became runnable; 0 while it runs or sleeps */
-	struct gs_pattern pattern;
-	u32 games_generation; /* `game` is valid while this equals the shared one */
-	u32 tid;
-	u32 peer_tid, peer_wait; /* the frame thread that woke it, and the wait its work belongs to */
-	u32 done_tid, done_wait; /* the same, of the burst before: done in time, verdict open */
-	u16 frame_queued_llc;
-	u16 game; /* 1 .. GS_MAX_GAMES; 0: none */
-	u16 llc;
-	u8 lane; /* enum gs_lane, as of its last wake-up */
-	u8 evidence; /* enum gs_evidence, as of its last wake-up */
-	bool frame_queued; /* counted in its LLC's frame_queued */
-	u8 hop; /* distance from a thread that keeps time */
+  u64 vtime;    /* on the clock of LLC `llc` */
+  u64 burst_ns; /* CPU time since it last woke */
+  u64 burst_avg_ns;
+  u64 frame_until_ns; /* on a frame's critical path until then */
+  u64 runnable_ns;    /* when it last became runnable; 0 while it runs or sleeps */
+  struct gs_pattern pattern;
+  u32 games_generation; /* `game` is valid while this equals the shared one */
+  u32 tid;
+  u32 peer_tid, peer_wait; /* the frame thread that woke it, and the wait its work belongs to */
+  u32 done_tid, done_wait; /* the same, of the burst before: done in time, verdict open */
+  u16 frame_queued_llc;
+  u16 game; /* 1 .. GS_MAX_GAMES; 0: none */
+  u16 llc;
+  u8 lane;           /* enum gs_lane, as of its last wake-up */
+  u8 evidence;       /* enum gs_evidence, as of its last wake-up */
+  bool frame_queued; /* counted in its LLC's frame_queued */
+  u8 hop;            /* distance from a thread that keeps time */
 };
 
 struct cpu_ctx {
-	u64 run_start_ns;
-	u64 others_served_ns; /* when threads of other lanes than frame had last had slice_min_ns here */
-	u64 others_ran_ns; /* what they had since */
-	u32 lane; /* of the running thread; GS_LANE_NONE: nothing of ours */
-	u32 llc;
-	u32 rescuing; /* dispatch() has just served another lane because its turn was due */
+  u64 run_start_ns;
+  u64 others_served_ns; /* when threads of other lanes than frame had last had slice_min_ns here */
+  u64 others_ran_ns;    /* what they had since */
+  u32 lane;             /* of the running thread; GS_LANE_NONE: nothing of ours */
+  u32 llc;
+  u32 rescuing; /* dispatch() has just served another lane because its turn was due */
 } __attribute__((aligned(64)));
 
 struct llc_ctx {
-	u64 now_v;
-	/*
-	 * Threads in the frame queue, so that CPUs need not ask for it when there are none. Never too small: raised before a
-	 * thread is queued, lowered when it runs. One that leaves the queue otherwise (it changes its scheduling
-	 * class) leaves it too large, which costs a look at an empty queue.
-	 */
-	u32 frame_queued;
+  u64 now_v;
+  /*
+   * Threads in the frame queue, so that CPUs need not ask for it when there are none. Never too small: raised
+   * before a thread is queued, lowered when it runs. One that leaves the queue otherwise (it changes its
+   * scheduling class) leaves it too large, which costs a look at an empty queue.
+   */
+  u32 frame_queued;
 } __attribute__((aligned(64)));
 
 struct game_ctx {
-	u64 period_ns; /* of its slowest thread that keeps time: the frame */
-	u64 seen_ns; /* when that thread was last seen */
-	u32 tid;
+  u64 period_ns; /* of its slowest thread that keeps time: the frame */
+  u64 seen_ns;   /* when that thread was last seen */
+  u32 tid;
 };
 
+/* Game ids, rounded up to a power of two: verifiers before 7.0 know the bounds of a mask, not of a remainder.
+ */
+#define NR_GAME_CTXS 512
 #define NR_WAITERS 1024 /* frame threads of all games; a collision makes a thread known a frame later */
 
 extern struct cpu_ctx cpus[GS_MAX_CPUS];
 extern struct gs_cpu_counters counters[GS_MAX_CPUS];
 extern struct llc_ctx llcs[GS_MAX_LLCS];
-extern struct game_ctx games[GS_MAX_GAMES + 1];
+extern struct game_ctx games[NR_GAME_CTXS];
 extern struct gs_waiter waiters[NR_WAITERS];
 extern struct gs_tunables tunables;
 extern struct gs_topology topology;
 
 /* task.bpf.c */
-int task_ctx_create(struct task_struct *p, u64 vtime, u32 llc);
-struct task_ctx *task_ctx_of(struct task_struct *p);
-u32 task_wakes(struct task_struct *p, struct task_ctx *tc, u64 now);
-u64 task_key(const struct task_struct *p, struct task_ctx *tc, u32 llc);
+int task_ctx_create(struct task_struct* p, u64 vtime, u32 llc);
+struct task_ctx* task_ctx_of(struct task_struct* p);
+u32 task_wakes(struct task_struct* p, struct task_ctx* tc, u64 now);
+u64 task_key(const struct task_struct* p, struct task_ctx* tc, u32 llc);
 
 /* select_cpu.bpf.c */
-s32 place_frame_thread(struct task_struct *p, s32 prev_cpu);
-s32 select_cpu(struct task_struct *p, s32 prev_cpu, u64 wake_flags);
+s32 place_frame_thread(struct task_struct* p, s32 prev_cpu);
+s32 select_cpu(struct task_struct* p, s32 prev_cpu, u64 wake_flags);
 
 /* enqueue.bpf.c, dispatch.bpf.c, running.bpf.c, cpu.bpf.c */
-void enqueue(struct task_struct *p, u64 enq_flags);
-void dispatch(s32 cpu, struct task_struct *prev);
-void running(struct task_struct *p);
-void stopping(struct task_struct *p, bool runnable);
+void enqueue(struct task_struct* p, u64 enq_flags);
+void dispatch(s32 cpu, struct task_struct* prev);
+void running(struct task_struct* p);
+void stopping(struct task_struct* p, bool runnable);
 s32 cpus_init(void);
 void cpu_goes_online(s32 cpu);
 void cpu_goes_offline(s32 cpu);
 
 /* path.bpf.c */
-void path_join(struct task_ctx *tc, u32 hop, u64 now);
-void path_thread_wakes(struct task_struct *p, struct task_ctx *tc, bool by_interrupt, u64 now);
-void path_thread_sleeps(struct task_ctx *tc);
+void path_join(struct task_ctx* tc, u32 hop, u64 now);
+void path_thread_wakes(struct task_struct* p, struct task_ctx* tc, bool by_interrupt, u64 now);
+void path_thread_sleeps(struct task_ctx* tc);
 
-static __always_inline struct cpu_ctx *cpu_ctx_of(s32 cpu)
-{
-	return &cpus[(u32)cpu % GS_MAX_CPUS];
+static __always_inline struct cpu_ctx* cpu_ctx_of(s32 cpu) {
+  return &cpus[(u32)cpu % GS_MAX_CPUS];
 }
 
-static __always_inline struct cpu_ctx *this_cpu_ctx(void)
-{
-	return cpu_ctx_of(bpf_get_smp_processor_id());
+static __always_inline struct cpu_ctx* this_cpu_ctx(void) {
+  return cpu_ctx_of(bpf_get_smp_processor_id());
 }
 
-static __always_inline struct llc_ctx *llc_ctx_of(u32 llc)
-{
-	return &llcs[llc % GS_MAX_LLCS];
+static __always_inline struct llc_ctx* llc_ctx_of(u32 llc) {
+  return &llcs[llc % GS_MAX_LLCS];
 }
 
-static __always_inline struct game_ctx *game_ctx_of(u32 game)
-{
-	return &games[game % (GS_MAX_GAMES + 1)];
+static __always_inline struct game_ctx* game_ctx_of(u32 game) {
+  return &games[game % NR_GAME_CTXS];
 }
 
-static __always_inline struct gs_waiter *waiter_of(u32 tid)
-{
-	return &waiters[tid % NR_WAITERS];
+static __always_inline struct gs_waiter* waiter_of(u32 tid) {
+  return &waiters[tid % NR_WAITERS];
 }
 
 #define counters_here() (&counters[bpf_get_smp_processor_id() % GS_MAX_CPUS])

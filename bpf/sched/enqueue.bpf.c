@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Queueing a thread that found no idle CPU when it woke, was never asked (its affinity leaves one CPU), or has used its slice.
+ * Queueing a thread that found no idle CPU when it woke, was never asked (its affinity leaves one CPU), or
+ * has used its slice.
  */
 #include "bpf/sched/ctx.bpf.h"
 #include "bpf/policy/deadline.h"
@@ -8,80 +9,75 @@
 #include "bpf/policy/slice.h"
 
 /* An idle CPU that may run p is told to look at the queues. */
-static __always_inline void kick_idle(struct task_struct *p, s32 cpu)
-{
-	if (p->nr_cpus_allowed == 1) {
-		if (scx_bpf_test_and_clear_cpu_idle(cpu))
-			scx_bpf_kick_cpu(cpu, SCX_KICK_IDLE);
-		return;
-	}
-	cpu = scx_bpf_pick_idle_cpu(p->cpus_ptr, 0);
-	if (cpu >= 0)
-		scx_bpf_kick_cpu(cpu, SCX_KICK_IDLE);
+static __always_inline void kick_idle(struct task_struct* p, s32 cpu) {
+  if (p->nr_cpus_allowed == 1) {
+    if (scx_bpf_test_and_clear_cpu_idle(cpu)) scx_bpf_kick_cpu(cpu, SCX_KICK_IDLE);
+    return;
+  }
+  cpu = scx_bpf_pick_idle_cpu(p->cpus_ptr, 0);
+  if (cpu >= 0) scx_bpf_kick_cpu(cpu, SCX_KICK_IDLE);
 }
 
-static __always_inline void enqueue_frame_thread(struct task_struct *p, struct task_ctx *tc, s32 cpu, u64 enq_flags, u64 now)
-{
-	u32 llc = cpu_ctx_of(cpu)->llc;
-	s32 victim = -1;
+static __always_inline void enqueue_frame_thread(struct task_struct* p, struct task_ctx* tc, s32 cpu,
+                                                 u64 enq_flags, u64 now) {
+  u32 llc = cpu_ctx_of(cpu)->llc;
+  s32 victim = -1;
 
-	/* Asked for a CPU a moment ago, select_cpu() found none; all others (pinned, pre-empted, slice used) look for one now. */
-	if (!(enq_flags & SCX_ENQ_CPU_SELECTED))
-		victim = place_frame_thread(p, cpu);
-	if (victim >= 0) {
-		count(frame_preemptions);
-		scx_bpf_dsq_insert(p, SCX_DSQ_LOCAL_ON | victim, tunables.slice_frame_ns, SCX_ENQ_PREEMPT);
-		return;
-	}
-	count(frame_queued);
-	if (!tc->frame_queued) {
-		tc->frame_queued = true;
-		tc->frame_queued_llc = llc;
-		__sync_fetch_and_add(&llc_ctx_of(llc)->frame_queued, 1);
-	}
-	/* First come, first served; threads nearer to the frame's start go before those further out. */
-	scx_bpf_dsq_insert_vtime(p, DSQ_FRAME_BIT | llc, tunables.slice_frame_ns, now + tc->hop * 100 * GS_USEC,
-				 enq_flags);
-	/* A CPU may have gone idle since it was looked for. */
-	kick_idle(p, cpu);
+  /* Asked for a CPU a moment ago, select_cpu() found none; all others (pinned, pre-empted, slice used) look
+   * for one now. */
+  if (!compat_cpu_selected(p, enq_flags)) victim = place_frame_thread(p, cpu);
+  if (victim >= 0) {
+    count(frame_preemptions);
+    scx_bpf_dsq_insert(p, SCX_DSQ_LOCAL_ON | victim, tunables.slice_frame_ns, SCX_ENQ_PREEMPT);
+    return;
+  }
+  count(frame_queued);
+  if (!tc->frame_queued) {
+    tc->frame_queued = true;
+    tc->frame_queued_llc = llc;
+    __sync_fetch_and_add(&llc_ctx_of(llc)->frame_queued, 1);
+  }
+  /* First come, first served; threads nearer to the frame's start go before those further out. */
+  scx_bpf_dsq_insert_vtime(p, DSQ_FRAME_BIT | llc, tunables.slice_frame_ns, now + tc->hop * 100 * GS_USEC,
+                           enq_flags);
+  /* A CPU may have gone idle since it was looked for. */
+  kick_idle(p, cpu);
 }
 
-__hidden void enqueue(struct task_struct *p, u64 enq_flags)
-{
-	s32 cpu = scx_bpf_task_cpu(p);
-	struct task_ctx *tc = task_ctx_of(p);
-	struct cpu_ctx *cc = cpu_ctx_of(cpu), *here = this_cpu_ctx();
-	u32 llc = cc->llc % GS_MAX_LLCS, nr_cpus = topology.llcs[llc].nr_cpus;
-	bool wakes = enq_flags & SCX_ENQ_WAKEUP, asked = enq_flags & SCX_ENQ_CPU_SELECTED;
-	u64 now = bpf_ktime_get_ns(), slice;
-	s32 queued;
+__hidden void enqueue(struct task_struct* p, u64 enq_flags) {
+  s32 cpu = scx_bpf_task_cpu(p);
+  struct task_ctx* tc = task_ctx_of(p);
+  struct cpu_ctx *cc = cpu_ctx_of(cpu), *here = this_cpu_ctx();
+  u32 llc = cc->llc % GS_MAX_LLCS, nr_cpus = topology.llcs[llc].nr_cpus;
+  bool wakes = compat_enq_wakeup(enq_flags), asked = compat_cpu_selected(p, enq_flags);
+  u64 now = bpf_ktime_get_ns(), slice;
+  s32 queued;
 
-	if (!tc) {
-		scx_bpf_dsq_insert(p, SCX_DSQ_GLOBAL, tunables.slice_min_ns, enq_flags);
-		return;
-	}
-	if (wakes && !asked) {
-		count(wakeups);
-		task_wakes(p, tc, now);
-		if (scx_bpf_test_and_clear_cpu_idle(cpu)) {
-			count(idle_dispatches);
-			scx_bpf_dsq_insert(p, SCX_DSQ_LOCAL_ON | cpu, tunables.slice_max_ns, 0);
-			return;
-		}
-	}
-	if (tc->lane == GS_LANE_FRAME) {
-		enqueue_frame_thread(p, tc, cpu, enq_flags, now);
-	} else {
-		queued = scx_bpf_dsq_nr_queued(llc);
-		slice = gs_slice(queued > 0 ? queued : 0, nr_cpus, p->scx.weight, tunables.slice_max_ns, tunables.slice_min_ns,
-				 tunables.slice_round_ns);
-		scx_bpf_dsq_insert_vtime(p, llc, slice, task_key(p, tc, llc), enq_flags);
-		if (wakes && gs_may_preempt(tc->lane, cc->lane, now - cc->run_start_ns, tunables.preempt_granule_ns)) {
-			count(interactive_preemptions);
-			scx_bpf_kick_cpu(cpu, SCX_KICK_PREEMPT);
-			return;
-		}
-	}
-	if (!asked)
-		kick_idle(p, cpu);
+  if (!tc) {
+    scx_bpf_dsq_insert(p, SCX_DSQ_GLOBAL, tunables.slice_min_ns, enq_flags);
+    return;
+  }
+  if (wakes && !asked) {
+    count(wakeups);
+    task_wakes(p, tc, now);
+    if (scx_bpf_test_and_clear_cpu_idle(cpu)) {
+      count(idle_dispatches);
+      scx_bpf_dsq_insert(p, SCX_DSQ_LOCAL_ON | cpu, tunables.slice_max_ns, 0);
+      return;
+    }
+  }
+  if (tc->lane == GS_LANE_FRAME) {
+    enqueue_frame_thread(p, tc, cpu, enq_flags, now);
+  } else {
+    queued = scx_bpf_dsq_nr_queued(llc);
+    slice = gs_slice(queued > 0 ? queued : 0, nr_cpus, p->scx.weight, tunables.slice_max_ns,
+                     tunables.slice_min_ns, tunables.slice_round_ns);
+    scx_bpf_dsq_insert_vtime(p, llc, slice, task_key(p, tc, llc), enq_flags);
+    if (wakes && gs_may_preempt(tc->lane, cc->lane, now - cc->run_start_ns, tunables.preempt_granule_ns)) {
+      count(interactive_preemptions);
+      scx_bpf_kick_cpu(cpu, SCX_KICK_PREEMPT);
+      return;
+    }
+  }
+  if (!asked) kick_idle(p, cpu);
 }

@@ -2,28 +2,29 @@
 /*
  * gamesched: the scheduler.
  *
- * 1. Who is urgent. A frame on the screen waits for a few threads: the one that starts it (woken by a timer, a
- *    device or an input event), those that it hands work to and waits for, and those that these wait
- *    for. They are found by what they do: pattern.h finds the start, window.h the answer to input, path.h the
- *    rest, from who wakes whom. Only threads of a registered game can be urgent (detect/process.bpf.c). This is
- *    decided once a wake-up (task.bpf.c).
+ * 1. Who is urgent. A frame on the screen waits for a few threads: the one that starts it (woken by a timer,
+ * a device or an input event), those that it hands work to and waits for, and those that these wait for. They
+ * are found by what they do: pattern.h finds the start, window.h the answer to input, path.h the rest, from
+ * who wakes whom. Only threads of a registered game can be urgent (detect/process.bpf.c). This is decided
+ * once a wake-up (task.bpf.c).
  *
- * 2. What they get. An idle CPU, else at once a CPU that runs somebody less urgent (select_cpu.bpf.c, preempt.h): what
- *    SCHED_RR would give them. When every CPU runs an urgent thread, they queue by arrival.
+ * 2. What they get. An idle CPU, else at once a CPU that runs somebody less urgent (select_cpu.bpf.c,
+ * preempt.h): what SCHED_RR would give them. When every CPU runs an urgent thread, they queue by arrival.
  *
- * 3. What everybody else gets. A fair share by virtual time, from one queue for each last-level cache (deadline.h), in
- *    slices that shrink as the queue grows (slice.h). Threads that sleep much have earlier deadlines and may pre-empt a
- *    thread that has run for a while.
+ * 3. What everybody else gets. A fair share by virtual time, from one queue for each last-level cache
+ * (deadline.h), in slices that shrink as the queue grows (slice.h). Threads that sleep much have earlier
+ * deadlines and may pre-empt a thread that has run for a while.
  *
- * 4. Why nobody starves. An urgent thread that runs for longer than a frame loses its urgency, and each CPU serves the others
- *    at least once in frame_hog_ns (share.h). A key lies at most wait_max_ns ahead of its queue. Should all this fail, the
- *    kernel's watchdog ends us after timeout_ms and its own scheduler takes over.
+ * 4. Why nobody starves. An urgent thread that runs for longer than a frame loses its urgency, and each CPU
+ * serves the others at least once in frame_hog_ns (share.h). A key lies at most wait_max_ns ahead of its
+ * queue. Should all this fail, the kernel's watchdog ends us after timeout_ms and its own scheduler takes
+ * over.
  *
- * 5. State. Contexts of threads lie in task storage, all else in global data (ctx.bpf.h); nothing is pinned, so nothing
- *    outlives the daemon.
+ * 5. State. Contexts of threads lie in task storage, all else in global data (ctx.bpf.h); nothing is pinned,
+ * so nothing outlives the daemon.
  *
- * All times are CLOCK_MONOTONIC, the hooks' clock too. scx_bpf_now() would be cheaper, but in a wake-up from an interrupt
- * it may be as old as the last switch, which makes steady threads look unsteady.
+ * All times are CLOCK_MONOTONIC, the hooks' clock too. scx_bpf_now() would be cheaper, but in a wake-up from
+ * an interrupt it may be as old as the last switch, which makes steady threads look unsteady.
  *
  * The callbacks below only forward. Facts are gathered there, decisions are made in bpf/policy.
  */
@@ -34,95 +35,84 @@
 char LICENSE[] SEC("license") = "GPL";
 
 SEC("struct_ops/gamesched_select_cpu")
-s32 BPF_PROG(gamesched_select_cpu, struct task_struct *p, s32 prev_cpu, u64 wake_flags)
-{
-	return select_cpu(p, prev_cpu, wake_flags);
+s32 BPF_PROG(gamesched_select_cpu, struct task_struct* p, s32 prev_cpu, u64 wake_flags) {
+  return select_cpu(p, prev_cpu, wake_flags);
 }
 
 SEC("struct_ops/gamesched_enqueue")
-void BPF_PROG(gamesched_enqueue, struct task_struct *p, u64 enq_flags)
-{
-	enqueue(p, enq_flags);
+void BPF_PROG(gamesched_enqueue, struct task_struct* p, u64 enq_flags) {
+  enqueue(p, enq_flags);
 }
 
 SEC("struct_ops/gamesched_dispatch")
-void BPF_PROG(gamesched_dispatch, s32 cpu, struct task_struct *prev)
-{
-	dispatch(cpu, prev);
+void BPF_PROG(gamesched_dispatch, s32 cpu, struct task_struct* prev) {
+  dispatch(cpu, prev);
 }
 
 SEC("struct_ops/gamesched_running")
-void BPF_PROG(gamesched_running, struct task_struct *p)
-{
-	running(p);
+void BPF_PROG(gamesched_running, struct task_struct* p) {
+  running(p);
 }
 
 SEC("struct_ops/gamesched_stopping")
-void BPF_PROG(gamesched_stopping, struct task_struct *p, bool runnable)
-{
-	stopping(p, runnable);
+void BPF_PROG(gamesched_stopping, struct task_struct* p, bool runnable) {
+  stopping(p, runnable);
 }
 
-/* A new thread starts no better than its parent, and behind those that already wait: forking buys no share. */
+/* A new thread starts no better than its parent, and behind those that already wait: forking buys no share.
+ */
 SEC("struct_ops.s/gamesched_init_task")
-s32 BPF_PROG(gamesched_init_task, struct task_struct *p, struct scx_init_task_args *args)
-{
-	struct task_ctx *parent = args->fork ? task_ctx_of(bpf_get_current_task_btf()) : NULL;
-	u32 llc = parent ? parent->llc : this_cpu_ctx()->llc;
-	u64 now_v = llc_ctx_of(llc)->now_v;
+s32 BPF_PROG(gamesched_init_task, struct task_struct* p, struct scx_init_task_args* args) {
+  struct task_ctx* parent = args->fork ? task_ctx_of(bpf_get_current_task_btf()) : NULL;
+  u32 llc = parent ? parent->llc : this_cpu_ctx()->llc;
+  u64 now_v = llc_ctx_of(llc)->now_v;
 
-	if (!parent)
-		return task_ctx_create(p, now_v, llc);
-	return task_ctx_create(p, gs_vtime_at_fork(parent->vtime, now_v, tunables.fork_debit_ns), llc);
+  if (!parent) return task_ctx_create(p, now_v, llc);
+  return task_ctx_create(p, gs_vtime_at_fork(parent->vtime, now_v, tunables.fork_debit_ns), llc);
 }
 
 SEC("struct_ops/gamesched_cpu_online")
-void BPF_PROG(gamesched_cpu_online, s32 cpu)
-{
-	cpu_goes_online(cpu);
+void BPF_PROG(gamesched_cpu_online, s32 cpu) {
+  cpu_goes_online(cpu);
 }
 
 SEC("struct_ops/gamesched_cpu_offline")
-void BPF_PROG(gamesched_cpu_offline, s32 cpu)
-{
-	cpu_goes_offline(cpu);
+void BPF_PROG(gamesched_cpu_offline, s32 cpu) {
+  cpu_goes_offline(cpu);
 }
 
 SEC("struct_ops.s/gamesched_init")
-s32 BPF_PROG(gamesched_init)
-{
-	return cpus_init();
+s32 BPF_PROG(gamesched_init) {
+  return cpus_init();
 }
 
 SEC("struct_ops/gamesched_exit")
-void BPF_PROG(gamesched_exit, struct scx_exit_info *info)
-{
-	struct gs_event *event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
+void BPF_PROG(gamesched_exit, struct scx_exit_info* info) {
+  struct gs_event* event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
 
-	if (!event)
-		return;
-	event->kind = GS_EVENT_SCHED_EXIT;
-	event->exit_kind = info->kind;
-	event->exit_code = info->exit_code;
-	event->reason[0] = event->message[0] = 0;
-	bpf_probe_read_kernel_str(event->reason, sizeof(event->reason), info->reason);
-	bpf_probe_read_kernel_str(event->message, sizeof(event->message), info->msg);
-	bpf_ringbuf_submit(event, 0);
+  if (!event) return;
+  event->kind = GS_EVENT_SCHED_EXIT;
+  event->exit_kind = info->kind;
+  event->exit_code = info->exit_code;
+  event->reason[0] = event->message[0] = 0;
+  bpf_probe_read_kernel_str(event->reason, sizeof(event->reason), info->reason);
+  bpf_probe_read_kernel_str(event->message, sizeof(event->message), info->msg);
+  bpf_ringbuf_submit(event, 0);
 }
 
 SEC(".struct_ops.link")
 struct sched_ext_ops gamesched_ops = {
-	.select_cpu = (void *)gamesched_select_cpu,
-	.enqueue = (void *)gamesched_enqueue,
-	.dispatch = (void *)gamesched_dispatch,
-	.running = (void *)gamesched_running,
-	.stopping = (void *)gamesched_stopping,
-	.init_task = (void *)gamesched_init_task,
-	.cpu_online = (void *)gamesched_cpu_online,
-	.cpu_offline = (void *)gamesched_cpu_offline,
-	.init = (void *)gamesched_init,
-	.exit = (void *)gamesched_exit,
-	.flags = SCX_OPS_ENQ_EXITING | SCX_OPS_ENQ_MIGRATION_DISABLED | SCX_OPS_ALLOW_QUEUED_WAKEUP,
-	.timeout_ms = 5000,
-	.name = GS_OPS_NAME,
+    .select_cpu = (void*)gamesched_select_cpu,
+    .enqueue = (void*)gamesched_enqueue,
+    .dispatch = (void*)gamesched_dispatch,
+    .running = (void*)gamesched_running,
+    .stopping = (void*)gamesched_stopping,
+    .init_task = (void*)gamesched_init_task,
+    .cpu_online = (void*)gamesched_cpu_online,
+    .cpu_offline = (void*)gamesched_cpu_offline,
+    .init = (void*)gamesched_init,
+    .exit = (void*)gamesched_exit,
+    .flags = SCX_OPS_ENQ_EXITING | SCX_OPS_ENQ_MIGRATION_DISABLED | SCX_OPS_ALLOW_QUEUED_WAKEUP,
+    .timeout_ms = 5000,
+    .name = GS_OPS_NAME,
 };

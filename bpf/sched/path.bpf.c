@@ -5,92 +5,84 @@
 #include "bpf/sched/ctx.bpf.h"
 #include "bpf/shared/maps.bpf.h"
 
-static __always_inline u64 keep_ns(u32 game)
-{
-	u64 period = game_ctx_of(game)->period_ns;
+static __always_inline u64 keep_ns(u32 game) {
+  u64 period = game_ctx_of(game)->period_ns;
 
-	return GS_PATH_KEEP_FRAMES * (period ? period : tunables.frame_period_ns);
+  return GS_PATH_KEEP_FRAMES * (period ? period : tunables.frame_period_ns);
 }
 
-static __always_inline bool on_frame_path(const struct task_ctx *tc, u64 now)
-{
-	return tc->lane == GS_LANE_FRAME || gs_before(now, tc->frame_until_ns);
+static __always_inline bool on_frame_path(const struct task_ctx* tc, u64 now) {
+  return tc->lane == GS_LANE_FRAME || gs_before(now, tc->frame_until_ns);
 }
 
 /* On the frame's path from now on, `hop` steps from its start. */
-__hidden void path_join(struct task_ctx *tc, u32 hop, u64 now)
-{
-	if (gs_before(now, tc->frame_until_ns))
-		hop = hop < tc->hop ? hop : tc->hop;
-	tc->hop = hop;
-	tc->frame_until_ns = now + keep_ns(tc->game);
+__hidden void path_join(struct task_ctx* tc, u32 hop, u64 now) {
+  if (gs_before(now, tc->frame_until_ns)) hop = hop < tc->hop ? hop : tc->hop;
+  tc->hop = hop;
+  tc->frame_until_ns = now + keep_ns(tc->game);
 }
 
 /*
- * p wakes. Three things follow: its own open verdict of last time is given; if a thread of its game woke it out of a wait, that
- * thread is p's waker; if that thread is a frame thread, p's work belongs to that one's next wait.
+ * p wakes. Three things follow: its own open verdict of last time is given; if a thread of its game woke it
+ * out of a wait, that thread is p's waker; if that thread is a frame thread, p's work belongs to that one's
+ * next wait.
  */
-__hidden void path_thread_wakes(struct task_struct *p, struct task_ctx *tc, bool by_interrupt, u64 now)
-{
-	struct task_struct *current;
-	struct task_ctx *waker;
-	struct gs_waiter *entry;
-	bool by_game = false;
+__hidden void path_thread_wakes(struct task_struct* p, struct task_ctx* tc, bool by_interrupt, u64 now) {
+  struct task_struct* current;
+  struct task_ctx* waker;
+  struct gs_waiter* entry;
+  bool by_game = false;
 
-	if (tc->done_tid) {
-		entry = waiter_of(tc->done_tid);
-		if (gs_path_was_waited_for(entry, tc->done_tid, tc->done_wait)) {
-			path_join(tc, entry->hop + 1, now);
-			tc->evidence |= GS_EVIDENCE_PEER;
-			count(path_peers);
-		}
-		tc->done_tid = 0;
-	}
-	tc->peer_tid = 0;
-	if (!by_interrupt) {
-		current = bpf_get_current_task_btf();
-		waker = current->pid ? task_ctx_of(current) : NULL;
-		if (waker && waker->game == tc->game && waker->tid != tc->tid) {
-			by_game = true;
-			/* p's own lane is still that of its last wake-up: was it a frame thread when it went to sleep? */
-			if (tc->lane == GS_LANE_FRAME && tc->hop < GS_PATH_HOPS_MAX) {
-				if (!gs_before(now, waker->frame_until_ns))
-					count(path_wakers);
-				path_join(waker, tc->hop + 1, now);
-				waker->evidence |= GS_EVIDENCE_WAKER;
-			}
-			if (on_frame_path(waker, now) && waker->hop < GS_PATH_HOPS_MAX) {
-				entry = waiter_of(waker->tid);
-				if (entry->tid == waker->tid) {
-					tc->peer_tid = waker->tid;
-					tc->peer_wait = gs_path_next_wait(entry);
-				}
-			}
-		}
-	}
-	entry = waiter_of(tc->tid);
-	if (entry->tid == tc->tid && entry->waiting)
-		gs_path_wait_ends(entry, by_game);
+  if (tc->done_tid) {
+    entry = waiter_of(tc->done_tid);
+    if (gs_path_was_waited_for(entry, tc->done_tid, tc->done_wait)) {
+      path_join(tc, entry->hop + 1, now);
+      tc->evidence |= GS_EVIDENCE_PEER;
+      count(path_peers);
+    }
+    tc->done_tid = 0;
+  }
+  tc->peer_tid = 0;
+  if (!by_interrupt) {
+    current = bpf_get_current_task_btf();
+    waker = current->pid ? task_ctx_of(current) : NULL;
+    if (waker && waker->game == tc->game && waker->tid != tc->tid) {
+      by_game = true;
+      /* p's own lane is still that of its last wake-up: was it a frame thread when it went to sleep? */
+      if (tc->lane == GS_LANE_FRAME && tc->hop < GS_PATH_HOPS_MAX) {
+        if (!gs_before(now, waker->frame_until_ns)) count(path_wakers);
+        path_join(waker, tc->hop + 1, now);
+        waker->evidence |= GS_EVIDENCE_WAKER;
+      }
+      if (on_frame_path(waker, now) && waker->hop < GS_PATH_HOPS_MAX) {
+        entry = waiter_of(waker->tid);
+        if (entry->tid == waker->tid) {
+          tc->peer_tid = waker->tid;
+          tc->peer_wait = gs_path_next_wait(entry);
+        }
+      }
+    }
+  }
+  entry = waiter_of(tc->tid);
+  if (entry->tid == tc->tid && entry->waiting) gs_path_wait_ends(entry, by_game);
 }
 
 /* A game's thread goes to sleep. */
-__hidden void path_thread_sleeps(struct task_ctx *tc)
-{
-	struct gs_waiter *entry;
+__hidden void path_thread_sleeps(struct task_ctx* tc) {
+  struct gs_waiter* entry;
 
-	if (tc->peer_tid && gs_path_done_in_time(waiter_of(tc->peer_tid), tc->peer_tid, tc->peer_wait)) {
-		tc->done_tid = tc->peer_tid;
-		tc->done_wait = tc->peer_wait;
-	}
-	tc->peer_tid = 0;
-	if (tc->lane != GS_LANE_FRAME)
-		return;
-	entry = waiter_of(tc->tid);
-	if (entry->tid != tc->tid) {
-		entry->tid = tc->tid;
-		entry->waits = 0;
-		entry->ended_by_game = 0;
-	}
-	entry->hop = tc->hop;
-	gs_path_wait_begins(entry);
+  if (tc->peer_tid && gs_path_done_in_time(waiter_of(tc->peer_tid), tc->peer_tid, tc->peer_wait)) {
+    tc->done_tid = tc->peer_tid;
+    tc->done_wait = tc->peer_wait;
+  }
+  tc->peer_tid = 0;
+  if (tc->lane != GS_LANE_FRAME) return;
+  entry = waiter_of(tc->tid);
+  if (entry->tid != tc->tid) {
+    entry->tid = tc->tid;
+    entry->waits = 0;
+    entry->ended_by_game = 0;
+  }
+  entry->hop = tc->hop;
+  gs_path_wait_begins(entry);
 }

@@ -5,97 +5,89 @@
 #include "bpf/sched/ctx.bpf.h"
 #include "bpf/policy/deadline.h"
 
-static __always_inline u32 wait_bucket(u64 wait_ns)
-{
-	u32 us = wait_ns >> 10 > 0xffffffff ? 0xffffffff : wait_ns >> 10, bucket = 0;
+static __always_inline u32 wait_bucket(u64 wait_ns) {
+  u32 us = wait_ns >> 10 > 0xffffffff ? 0xffffffff : wait_ns >> 10, bucket = 0;
 
-	if (us >> 16)
-		return GS_WAIT_BUCKETS - 1;
-	if (us >> 8) {
-		us >>= 8;
-		bucket = 8;
-	}
-	if (us >> 4) {
-		us >>= 4;
-		bucket += 4;
-	}
-	if (us >> 2) {
-		us >>= 2;
-		bucket += 2;
-	}
-	return bucket + us - (us > 2); /* 0, 1, 2, 3 -> 0, 1, 2, 2 */
+  if (us >> 16) return GS_WAIT_BUCKETS - 1;
+  if (us >> 8) {
+    us >>= 8;
+    bucket = 8;
+  }
+  if (us >> 4) {
+    us >>= 4;
+    bucket += 4;
+  }
+  if (us >> 2) {
+    us >>= 2;
+    bucket += 2;
+  }
+  bucket += us - (us > 2); /* 0, 1, 2, 3 -> 0, 1, 2, 2 */
+  return bucket < GS_WAIT_BUCKETS ? bucket : GS_WAIT_BUCKETS - 1;
 }
 
-static __always_inline void record_wait(struct task_ctx *tc, u64 now)
-{
-	struct gs_cpu_counters *cpu = counters_here();
-	u64 wait = now - tc->runnable_ns;
-	u32 lane = tc->lane;
+static __always_inline void record_wait(struct task_ctx* tc, u64 now) {
+  struct gs_cpu_counters* cpu = counters_here();
+  u64 wait = now - tc->runnable_ns;
+  u32 lane = tc->lane;
 
-	if (!tc->runnable_ns || lane >= GS_WAIT_LANES || gs_before(now, tc->runnable_ns))
-		return;
-	tc->runnable_ns = 0;
-	cpu->waits[lane][wait_bucket(wait) % GS_WAIT_BUCKETS]++;
-	if (wait > cpu->longest_wait_ns[lane])
-		cpu->longest_wait_ns[lane] = wait;
+  if (!tc->runnable_ns || lane >= GS_WAIT_LANES || gs_before(now, tc->runnable_ns)) return;
+  tc->runnable_ns = 0;
+  cpu->waits[lane][wait_bucket(wait) % GS_WAIT_BUCKETS]++;
+  if (wait > cpu->longest_wait_ns[lane]) cpu->longest_wait_ns[lane] = wait;
 }
 
-__hidden void running(struct task_struct *p)
-{
-	struct task_ctx *tc = task_ctx_of(p);
-	struct cpu_ctx *cc = this_cpu_ctx();
-	struct llc_ctx *llc = llc_ctx_of(cc->llc);
-	u64 now = bpf_ktime_get_ns();
+__hidden void running(struct task_struct* p) {
+  struct task_ctx* tc = task_ctx_of(p);
+  struct cpu_ctx* cc = this_cpu_ctx();
+  struct llc_ctx* llc = llc_ctx_of(cc->llc);
+  u64 now = bpf_ktime_get_ns();
 
-	cc->run_start_ns = now;
-	if (!tc) {
-		cc->lane = GS_LANE_NORMAL;
-		return;
-	}
-	record_wait(tc, now);
-	if (tc->frame_queued) {
-		tc->frame_queued = false;
-		__sync_fetch_and_sub(&llc_ctx_of(tc->frame_queued_llc)->frame_queued, 1);
-	}
-	cc->lane = tc->lane;
-	if (cc->rescuing) {
-		/* Served against the frame lane: nobody takes the CPU from it for this slice. */
-		cc->rescuing = 0;
-		cc->lane = GS_LANE_NONE;
-	} else if (tc->lane != GS_LANE_FRAME && llc->frame_queued) {
-		/* A frame thread that looked for a CPU while this one was between two threads saw no victim here, and queued. */
-		scx_bpf_kick_cpu(bpf_get_smp_processor_id(), SCX_KICK_PREEMPT);
-	}
-	/* A thread that went straight to an idle CPU never got a key: bring its virtual time here now. */
-	task_key(p, tc, cc->llc);
-	if (gs_before(llc->now_v, tc->vtime))
-		llc->now_v = tc->vtime;
+  cc->run_start_ns = now;
+  if (!tc) {
+    cc->lane = GS_LANE_NORMAL;
+    return;
+  }
+  record_wait(tc, now);
+  if (tc->frame_queued) {
+    tc->frame_queued = false;
+    __sync_fetch_and_sub(&llc_ctx_of(tc->frame_queued_llc)->frame_queued, 1);
+  }
+  cc->lane = tc->lane;
+  if (cc->rescuing) {
+    /* Served against the frame lane: nobody takes the CPU from it for this slice. */
+    cc->rescuing = 0;
+    cc->lane = GS_LANE_NONE;
+  } else if (tc->lane != GS_LANE_FRAME && llc->frame_queued) {
+    /* A frame thread that looked for a CPU while this one was between two threads saw no victim here, and
+     * queued. */
+    scx_bpf_kick_cpu(bpf_get_smp_processor_id(), SCX_KICK_PREEMPT);
+  }
+  /* A thread that went straight to an idle CPU never got a key: bring its virtual time here now. */
+  task_key(p, tc, cc->llc);
+  if (gs_before(llc->now_v, tc->vtime)) llc->now_v = tc->vtime;
 }
 
-__hidden void stopping(struct task_struct *p, bool runnable)
-{
-	struct task_ctx *tc = task_ctx_of(p);
-	struct cpu_ctx *cc = this_cpu_ctx();
-	u64 now = bpf_ktime_get_ns(), ran = now - cc->run_start_ns;
+__hidden void stopping(struct task_struct* p, bool runnable) {
+  struct task_ctx* tc = task_ctx_of(p);
+  struct cpu_ctx* cc = this_cpu_ctx();
+  u64 now = bpf_ktime_get_ns(), ran = now - cc->run_start_ns;
 
-	cc->lane = GS_LANE_NONE;
-	if (!tc)
-		return;
-	if (tc->lane != GS_LANE_FRAME) {
-		cc->others_ran_ns += ran;
-		if (cc->others_ran_ns >= tunables.slice_min_ns) {
-			cc->others_ran_ns = 0;
-			cc->others_served_ns = now;
-		}
-	}
-	tc->vtime += gs_virtual(ran, p->scx.weight);
-	tc->burst_ns += ran;
-	if (runnable) {
-		tc->runnable_ns = now;
-		return;
-	}
-	tc->burst_avg_ns = gs_ewma4(tc->burst_avg_ns, tc->burst_ns);
-	tc->burst_ns = 0;
-	if (tc->game)
-		path_thread_sleeps(tc);
+  cc->lane = GS_LANE_NONE;
+  if (!tc) return;
+  if (tc->lane != GS_LANE_FRAME) {
+    cc->others_ran_ns += ran;
+    if (cc->others_ran_ns >= tunables.slice_min_ns) {
+      cc->others_ran_ns = 0;
+      cc->others_served_ns = now;
+    }
+  }
+  tc->vtime += gs_virtual(ran, p->scx.weight);
+  tc->burst_ns += ran;
+  if (runnable) {
+    tc->runnable_ns = now;
+    return;
+  }
+  tc->burst_avg_ns = gs_ewma4(tc->burst_avg_ns, tc->burst_ns);
+  tc->burst_ns = 0;
+  if (tc->game) path_thread_sleeps(tc);
 }

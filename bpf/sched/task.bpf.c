@@ -10,134 +10,125 @@
 #define SCHED_IDLE 5
 
 struct {
-	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, int);
-	__type(value, struct task_ctx);
+  __uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+  __uint(map_flags, BPF_F_NO_PREALLOC);
+  __type(key, int);
+  __type(value, struct task_ctx);
 } task_ctxs SEC(".maps");
 
-__hidden struct task_ctx *task_ctx_of(struct task_struct *p)
-{
-	struct task_ctx *tc = bpf_task_storage_get(&task_ctxs, p, NULL, 0);
+__hidden struct task_ctx* task_ctx_of(struct task_struct* p) {
+  struct task_ctx* tc = bpf_task_storage_get(&task_ctxs, p, NULL, 0);
 
-	if (!tc)
-		count(no_task_context);
-	return tc;
+  if (!tc) count(no_task_context);
+  return tc;
 }
 
-__hidden int task_ctx_create(struct task_struct *p, u64 vtime, u32 llc)
-{
-	struct task_ctx *tc = bpf_task_storage_get(&task_ctxs, p, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+__hidden int task_ctx_create(struct task_struct* p, u64 vtime, u32 llc) {
+  struct task_ctx* tc = bpf_task_storage_get(&task_ctxs, p, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
 
-	if (!tc)
-		return -12 /* ENOMEM */;
-	tc->tid = p->pid;
-	tc->llc = llc;
-	tc->vtime = vtime;
-	tc->lane = GS_LANE_NORMAL;
-	return 0;
+  if (!tc) return -12 /* ENOMEM */;
+  tc->tid = p->pid;
+  tc->llc = llc;
+  tc->vtime = vtime;
+  tc->lane = GS_LANE_NORMAL;
+  return 0;
 }
 
 /* The game a thread belongs to, looked up again only after a game came or went. */
-static __always_inline void refresh_game(struct task_struct *p, struct task_ctx *tc, const struct gs_shared_state *state)
-{
-	struct gs_game_process *process;
-	u32 tgid = p->tgid;
+static __always_inline void refresh_game(struct task_struct* p, struct task_ctx* tc,
+                                         const struct gs_shared_state* state) {
+  struct gs_game_process* process;
+  u32 tgid = p->tgid;
 
-	if (tc->games_generation == state->games_generation)
-		return;
-	tc->games_generation = state->games_generation;
-	process = bpf_map_lookup_elem(&game_processes, &tgid);
-	tc->game = process ? process->game : 0;
-	if (!tc->game) {
-		tc->frame_until_ns = 0;
-		tc->pattern.confidence = 0;
-	}
+  if (tc->games_generation == state->games_generation) return;
+  tc->games_generation = state->games_generation;
+  process = bpf_map_lookup_elem(&game_processes, &tgid);
+  tc->game = process ? process->game : 0;
+  if (!tc->game) {
+    tc->frame_until_ns = 0;
+    tc->pattern.confidence = 0;
+  }
 }
 
-/* The game's slowest steady thread sets its frame period; a faster one takes over after a second of silence. */
-static __always_inline void learn_period(struct task_ctx *tc, u64 now)
-{
-	struct game_ctx *game = game_ctx_of(tc->game);
+/* The game's slowest steady thread sets its frame period; a faster one takes over after a second of silence.
+ */
+static __always_inline void learn_period(struct task_ctx* tc, u64 now) {
+  struct game_ctx* game = game_ctx_of(tc->game);
 
-	if (game->tid == tc->tid || tc->pattern.period_ns > game->period_ns || now - game->seen_ns > GS_SEC) {
-		game->tid = tc->tid;
-		game->period_ns = tc->pattern.period_ns;
-		game->seen_ns = now;
-	}
+  if (game->tid == tc->tid || tc->pattern.period_ns > game->period_ns || now - game->seen_ns > GS_SEC) {
+    game->tid = tc->tid;
+    game->period_ns = tc->pattern.period_ns;
+    game->seen_ns = now;
+  }
 }
 
-static __always_inline bool any_window_open(const struct gs_shared_state *state, u64 now)
-{
-	return gs_window_open(state->window_until_ns[GS_INPUT_KEYBOARD], now) ||
-	       gs_window_open(state->window_until_ns[GS_INPUT_MOUSE], now) ||
-	       gs_window_open(state->window_until_ns[GS_INPUT_CONTROLLER], now) ||
-	       gs_window_open(state->window_until_ns[GS_INPUT_OTHER], now);
+static __always_inline bool any_window_open(const struct gs_shared_state* state, u64 now) {
+  return gs_window_open(state->window_until_ns[GS_INPUT_KEYBOARD], now) ||
+         gs_window_open(state->window_until_ns[GS_INPUT_MOUSE], now) ||
+         gs_window_open(state->window_until_ns[GS_INPUT_CONTROLLER], now) ||
+         gs_window_open(state->window_until_ns[GS_INPUT_OTHER], now);
 }
 
-static __always_inline u32 game_thread_wakes(struct task_struct *p, struct task_ctx *tc, const struct gs_shared_state *state,
-					     u64 now)
-{
-	struct cpu_ctx *cc = this_cpu_ctx();
-	u32 zero = 0;
-	struct gs_input_cpu *input = bpf_map_lookup_elem(&input_cpus, &zero);
-	bool by_interrupt = compat_in_interrupt();
+static __always_inline u32 game_thread_wakes(struct task_struct* p, struct task_ctx* tc,
+                                             const struct gs_shared_state* state, u64 now) {
+  struct cpu_ctx* cc = this_cpu_ctx();
+  u32 zero = 0;
+  struct gs_input_cpu* input = bpf_map_lookup_elem(&input_cpus, &zero);
+  bool by_interrupt = compat_in_interrupt();
 
-	tc->evidence = 0;
-	if (input && gs_woken_by_input(now, input->sync_ns, tunables.input_wake_ns)) {
-		tc->evidence |= GS_EVIDENCE_INPUT;
-		count(input_wakeups);
-	} else if (by_interrupt) {
-		gs_pattern_woken(&tc->pattern, now);
-	}
-	if (gs_pattern_periodic(&tc->pattern, tc->burst_avg_ns)) {
-		tc->evidence |= GS_EVIDENCE_PERIODIC;
-		learn_period(tc, now);
-		count(periodic_wakeups);
-	}
-	if (tc->evidence)
-		path_join(tc, 0, now);
-	path_thread_wakes(p, tc, by_interrupt || tc->evidence & GS_EVIDENCE_INPUT, now);
-	if (gs_before(now, tc->frame_until_ns)) {
-		count(frame_wakeups);
-		return GS_LANE_FRAME;
-	}
-	return gs_lane_of_other(p->policy == SCHED_IDLE, true, any_window_open(state, now), tc->burst_avg_ns,
-				tunables.interactive_burst_ns);
+  tc->evidence = 0;
+  if (input && gs_woken_by_input(now, input->sync_ns, tunables.input_wake_ns)) {
+    tc->evidence |= GS_EVIDENCE_INPUT;
+    count(input_wakeups);
+  } else if (by_interrupt) {
+    gs_pattern_woken(&tc->pattern, now);
+  }
+  if (gs_pattern_periodic(&tc->pattern, tc->burst_avg_ns)) {
+    tc->evidence |= GS_EVIDENCE_PERIODIC;
+    learn_period(tc, now);
+    count(periodic_wakeups);
+  }
+  if (tc->evidence) path_join(tc, 0, now);
+  path_thread_wakes(p, tc, by_interrupt || tc->evidence & GS_EVIDENCE_INPUT, now);
+  if (gs_before(now, tc->frame_until_ns)) {
+    count(frame_wakeups);
+    return GS_LANE_FRAME;
+  }
+  return gs_lane_of_other(p->policy == SCHED_IDLE, true, any_window_open(state, now), tc->burst_avg_ns,
+                          tunables.interactive_burst_ns);
 }
 
 /* Everything that is decided once a wake-up. Returns the lane. */
-__hidden u32 task_wakes(struct task_struct *p, struct task_ctx *tc, u64 now)
-{
-	u32 zero = 0, lane;
-	struct gs_shared_state *state = bpf_map_lookup_elem(&shared_state, &zero);
+__hidden u32 task_wakes(struct task_struct* p, struct task_ctx* tc, u64 now) {
+  u32 zero = 0, lane;
+  struct gs_shared_state* state = bpf_map_lookup_elem(&shared_state, &zero);
 
-	if (state)
-		refresh_game(p, tc, state);
-	if (state && tc->game)
-		lane = game_thread_wakes(p, tc, state, now);
-	else
-		lane = gs_lane_of_other(p->policy == SCHED_IDLE, false, false, tc->burst_avg_ns, tunables.interactive_burst_ns);
-	tc->lane = lane;
-	tc->runnable_ns = now;
-	return lane;
+  if (state) refresh_game(p, tc, state);
+  if (state && tc->game)
+    lane = game_thread_wakes(p, tc, state, now);
+  else
+    lane = gs_lane_of_other(p->policy == SCHED_IDLE, false, false, tc->burst_avg_ns,
+                            tunables.interactive_burst_ns);
+  tc->lane = lane;
+  tc->runnable_ns = now;
+  return lane;
 }
 
 /* Moves a thread's virtual time to another LLC's clock. */
-static __always_inline void rebase(struct task_ctx *tc, u32 llc)
-{
-	if (tc->llc == llc)
-		return;
-	tc->vtime += llc_ctx_of(llc)->now_v - llc_ctx_of(tc->llc)->now_v;
-	tc->llc = llc;
+static __always_inline void rebase(struct task_ctx* tc, u32 llc) {
+  if (tc->llc == llc) return;
+  tc->vtime += llc_ctx_of(llc)->now_v - llc_ctx_of(tc->llc)->now_v;
+  tc->llc = llc;
 }
 
 /* Where it goes in the queue of an LLC. */
-__hidden u64 task_key(const struct task_struct *p, struct task_ctx *tc, u32 llc)
-{
-	u64 now_v = llc_ctx_of(llc)->now_v;
+__hidden u64 task_key(const struct task_struct* p, struct task_ctx* tc, u32 llc) {
+  u64 now_v = llc_ctx_of(llc)->now_v;
 
-	rebase(tc, llc);
-	tc->vtime = gs_vtime_at_wake(tc->vtime, now_v, tunables.lag_max_ns);
-	return gs_deadline_key(tc->vtime, now_v, tc->burst_ns, p->scx.weight, tunables.burst_max_ns, tunables.wait_max_ns);
+  rebase(tc, llc);
+  tc->vtime = gs_vtime_at_wake(
+      tc->vtime, now_v,
+      gs_lag_allowed(tunables.lag_max_ns, tc->burst_ns, p->scx.weight, tunables.burst_max_ns));
+  return gs_deadline_key(tc->vtime, now_v, tc->burst_ns, p->scx.weight, tunables.burst_max_ns,
+                         tunables.wait_max_ns);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Maps that several BPF objects use. Each object declares them; the daemon creates them once, with the first object it
- * loads, and gives the same maps to the others (bpf_map__reuse_fd).
+ * Maps that several BPF objects use. Each object declares them; the daemon creates them once, with the first
+ * object it loads, and gives the same maps to the others (bpf_map__reuse_fd).
  */
 #ifndef GS_SHARED_MAPS_BPF_H
 #define GS_SHARED_MAPS_BPF_H
@@ -10,30 +10,30 @@
 #include "bpf/shared/abi.h"
 
 struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, GS_MAX_PROCESSES);
-	__type(key, u32);
-	__type(value, struct gs_game_process);
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(max_entries, GS_MAX_PROCESSES);
+  __type(key, u32);
+  __type(value, struct gs_game_process);
 } game_processes SEC(".maps") __weak;
 
 struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE); /* the daemon changes single members in place */
-	__uint(max_entries, 1);
-	__type(key, u32);
-	__type(value, struct gs_shared_state);
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(map_flags, BPF_F_MMAPABLE); /* the daemon changes single members in place */
+  __uint(max_entries, 1);
+  __type(key, u32);
+  __type(value, struct gs_shared_state);
 } shared_state SEC(".maps") __weak;
 
 struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, u32);
-	__type(value, struct gs_input_cpu);
+  __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+  __uint(max_entries, 1);
+  __type(key, u32);
+  __type(value, struct gs_input_cpu);
 } input_cpus SEC(".maps") __weak;
 
 struct {
-	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, 64 * 1024);
+  __uint(type, BPF_MAP_TYPE_RINGBUF);
+  __uint(max_entries, 64 * 1024);
 } events SEC(".maps") __weak;
 
 #endif

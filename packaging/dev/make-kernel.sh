@@ -8,7 +8,7 @@ cd "$work"
 # Up to 6.19 one package holds all; from 7.0 the image is split.
 names=
 for kind in image base binary modules; do
-	if apt-cache show "linux-$kind-$release" >/dev/null 2>&1; then names+=" linux-$kind-$release"; fi
+	if apt-cache policy "linux-$kind-$release" | grep "Candidate: [0-9]" >/dev/null; then names+=" linux-$kind-$release"; fi
 done
 [ -n "$names" ] || { echo "no package of kernel $release; try: apt-get update in ./dev shell" >&2; exit 1; }
 # The download runs as root here: apt's own user cannot write to this folder.

@@ -14,16 +14,31 @@
 namespace gamesched::kernel {
 namespace {
 
-// libbpf explains a failure in several lines before it returns an errno; the last of them name the cause.
+// libbpf explains a failure in several messages before it returns an errno; the end of the last ones names
+// the cause.
 constexpr std::size_t kept_message_bytes = 600;
+// Of the verifier's log, the reason stands in the last lines before its statistics.
+constexpr std::size_t kept_verifier_bytes = 400;
 std::string last_messages;
+
+std::string verifier_reason(const std::string& log) {
+  const auto statistics = log.rfind("\nprocessed ");
+  const auto end = statistics == std::string::npos ? log.size() : statistics;
+  auto begin = end > kept_verifier_bytes ? log.find('\n', end - kept_verifier_bytes) + 1 : 0;
+  return "the verifier's last words: " + log.substr(begin, end - begin) + "\n";
+}
 
 int keep_message(libbpf_print_level level, const char* format, va_list arguments) {
   if (level == LIBBPF_DEBUG) return 0;
-  char line[512];
-  const int length = std::vsnprintf(line, sizeof(line), format, arguments);
+  va_list again;
+  va_copy(again, arguments);
+  const int length = std::vsnprintf(nullptr, 0, format, again);
+  va_end(again);
   if (length <= 0) return 0;
-  last_messages += line;
+  std::string message(static_cast<std::size_t>(length) + 1, '\0');
+  std::vsnprintf(message.data(), message.size(), format, arguments);
+  message.pop_back();
+  last_messages += message.contains("-- BEGIN PROG LOAD LOG --") ? verifier_reason(message) : message;
   if (last_messages.size() > kept_message_bytes)
     last_messages.erase(0, last_messages.size() - kept_message_bytes);
   return length;

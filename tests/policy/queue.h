@@ -80,7 +80,9 @@ class Queue {
 
   // task_key() of task.bpf.c.
   u64 key_of(Thread& thread) {
-    thread.vtime = gs_vtime_at_wake(thread.vtime, now_v_, tunables_.lag_max_ns);
+    const u64 lag =
+        gs_lag_allowed(tunables_.lag_max_ns, thread.since_sleep_ns, thread.weight, tunables_.burst_max_ns);
+    thread.vtime = gs_vtime_at_wake(thread.vtime, now_v_, lag);
     return gs_deadline_key(thread.vtime, now_v_, thread.since_sleep_ns, thread.weight, tunables_.burst_max_ns,
                            tunables_.wait_max_ns);
   }
