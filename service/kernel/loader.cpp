@@ -260,6 +260,11 @@ class KernelBackend final : public Backend {
     return fail_errno("cannot enter process " + std::to_string(tgid), error);
   }
 
+  void leave_process(pid_t tgid) {
+    const auto key = static_cast<uint32_t>(tgid);
+    bpf_map_delete_elem(process_.map_fd("game_processes"), &key);
+  }
+
   // Children of a process that already ran when it was registered; those of another user are left out.
   void enter_descendants(pid_t tgid, const gs_game_process& entry) {
     const auto tasks = std::filesystem::path("/proc") / std::to_string(tgid) / "task";
@@ -275,7 +280,10 @@ class KernelBackend final : public Backend {
         at = parsed.ptr + (parsed.ptr < end ? 1 : 0);
         const auto status = procfs::read_status(child);
         if (!status || status->euid != entry.uid) continue;
-        if (enter_process(child, entry)) enter_descendants(child, entry);
+        if (!enter_process(child, entry)) continue;
+        enter_descendants(child, entry);
+        // Dead, only not yet waited for: the exit hook that would remove it has run.
+        if (const auto stat = procfs::read_stat(child); !stat || stat->is_zombie()) leave_process(child);
       }
     }
   }
