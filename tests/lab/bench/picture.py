@@ -95,9 +95,8 @@ def _strip(strip: Strip, scale: Scale, period_ms: float, block_s: float) -> list
     verdict = "good" if strip.missed == 0 else "bad"
     parts = [
         f'<text class="name" x="{LEFT}" y="{name_y}">{escape(strip.name)}</text>',
-        f'<text x="{WIDTH - RIGHT}" y="{name_y}" text-anchor="end">'
-        f'<tspan class="{verdict}">{strip.missed} missed</tspan>'
-        f'<tspan class="soft" dx="6">· {escape(strip.note)}</tspan></text>',
+        f'<text class="{verdict}" x="{WIDTH - RIGHT}" y="{name_y}" text-anchor="end">'
+        f'{strip.missed} missed · {escape(strip.note)}</text>',
     ]
     in_time, late, over = [], [], []
     for number, block in enumerate(strip.blocks):
