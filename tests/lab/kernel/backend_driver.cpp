@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// backend-driver: the daemon's own backend under remote control, for the lab's tests of scheduler and detectors.
+// backend-driver: the daemon's own backend under remote control, for the lab's tests of scheduler and
+// detectors.
 //
 // Reads one command a line, answers each with one line of JSON: the result, or {"error": text}. Its end,
 // orderly or not, gives the machine back to the kernel's scheduler, as the daemon's does.
