@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Tests on the installed service: its state, its clients, its unit; in order and in standby before and after each test."""
+
+import contextlib
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import time
+
+from lab import LabTest, become_realtime, kernel_ops, kernel_state, wait_until
+
+UNIT = "gameschedd.service"
+BUS_NAME = "org.gamesched.Scheduler1"
+OBJECT = "/org/gamesched/Scheduler1"
+CONFIG = pathlib.Path("/etc/gamesched")
+DROP_INS = pathlib.Path(f"/run/systemd/system/{UNIT}.d")
+PLAYER = "player"
+
+
+def run(*argv, check=True, **options):
+    done = subprocess.run([str(word) for word in argv], capture_output=True, text=True, stdin=subprocess.DEVNULL,
+                          **options)
+    if check and done.returncode != 0:
+        raise AssertionError(f"{' '.join(map(str, argv))}: {done.returncode}: {done.stdout}{done.stderr}")
+    return done
+
+
+def systemctl(*words):
+    return run("systemctl", *words).stdout.strip()
+
+
+def show(prop, unit=UNIT):
+    return systemctl("show", "--value", "--property", prop, unit)
+
+
+def main_pid():
+    return int(show("MainPID"))
+
+
+def status():
+    return json.loads(run("gameschedctl", "status", "--json", check=False).stdout)
+
+
+def state():
+    return status().get("state", "not running")
+
+
+def games():
+    return json.loads(run("gameschedctl", "games", "--json").stdout)
+
+
+def wait_for_state(wanted):
+    wait_until(lambda: f"state {wanted}, it is {status()}", lambda: state() == wanted, interval_s=0.1)
+
+
+def wait_for_kernel(wanted):
+    wait_until(lambda: f"sched_ext to be {wanted}, it is {kernel_state()}", lambda: kernel_state() == wanted)
+
+
+# A short linger, for most tests wait for its end.
+DEFAULT_CONFIG = "linger_s = 1\n"
+
+
+def configure(text=DEFAULT_CONFIG):
+    CONFIG.mkdir(exist_ok=True)
+    (CONFIG / "gamesched.toml").write_text(text)
+    systemctl("reload", UNIT)
+
+
+class Journal:
+    """What the service logs from now on."""
+
+    def __init__(self):
+        self._begin = run("journalctl", "--sync", check=False)
+        self._cursor = run("journalctl", "-n", "0", "--show-cursor").stdout.rpartition("cursor: ")[2].strip()
+
+    def errors(self):
+        run("journalctl", "--sync", check=False)
+        return run("journalctl", "--after-cursor", self._cursor, "-u", UNIT, "-p", "err", "-o", "cat",
+                   check=False).stdout.splitlines()
+
+
+class ServiceTest(LabTest):
+    """`expects_errors` says that a test makes the service complain."""
+
+    expects_errors = False
+
+    def setUp(self):
+        super().setUp()
+        become_realtime()
+        # Ours are more starts a minute than an honest service needs.
+        run("systemctl", "reset-failed", UNIT, check=False)
+        self.start_service()
+        if not (CONFIG / "gamesched.toml").exists():
+            configure()
+        self.addCleanup(self._standby)
+        self.journal = Journal()
+        self.addCleanup(self._check_journal)
+
+    @staticmethod
+    def start_service():
+        if show("ActiveState") != "active":
+            systemctl("start", UNIT)
+
+    def _check_journal(self):
+        if not self.expects_errors:
+            self.assertEqual(self.journal.errors(), [], "the service's errors in the journal")
+
+    def _standby(self):
+        self.start_service()
+        wait_until(lambda: f"no game, there are {games()}", lambda: not games(), interval_s=0.1)
+        wait_for_state("standby")
+
+    def game(self, *argv, **options):
+        """A game as root starts it: registered before its first instruction."""
+        return self.start(["gamesched-run", *argv], **options)
+
+    def playing(self):
+        game = self.game("sleep", "1000")
+        wait_for_state("active")
+        return game
+
+    def stop(self, process):
+        process.terminate()
+        process.wait()
+
+    def with_drop_in(self, text):
+        """The service, started anew with other settings; as before after the test."""
+        DROP_INS.mkdir(parents=True, exist_ok=True)
+        drop_in = DROP_INS / "lab.conf"
+        drop_in.write_text(text)
+
+        def undo():
+            drop_in.unlink()
+            self.restart()
+
+        self.addCleanup(undo)
+        self.restart()
+
+    @staticmethod
+    def restart():
+        systemctl("daemon-reload")
+        run("systemctl", "reset-failed", UNIT, check=False)
+        systemctl("restart", UNIT)
+
+
+class Session:
+    """A user's session on the machine's own screen: what logind calls active."""
+
+    def __init__(self, test, user, *argv, name="lab-session"):
+        self.unit = f"{name}.service"
+        self.out, self.err = test.scratch() / "out", test.scratch() / "err"
+        run("systemctl", "reset-failed", self.unit, check=False)
+        run("systemd-run", f"--unit={name}", "--service-type=exec", f"--uid={user}", "--remain-after-exit",
+            "-pPAMName=login", "-pTTYPath=/dev/tty1", "-pStandardInput=tty", f"-pStandardOutput=truncate:{self.out}",
+            f"-pStandardError=truncate:{self.err}", "-EXDG_SEAT=seat0", "-EXDG_VTNR=1", "-EXDG_SESSION_TYPE=tty",
+            "-EXDG_SESSION_CLASS=user", "--", *argv)
+        test.addCleanup(self.close)
+
+    def pid(self):
+        return int(show("MainPID", self.unit))
+
+    def ended(self):
+        return show("SubState", self.unit) in ("exited", "failed")
+
+    def exit_status(self):
+        wait_until("the session's command to end", self.ended, interval_s=0.1)
+        return int(show("ExecMainStatus", self.unit))
+
+    def close(self):
+        run("systemctl", "stop", self.unit, check=False)

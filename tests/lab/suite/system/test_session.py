@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Who may: root, the user at the screen, and nobody logged in from elsewhere; asked of the real polkit and logind."""
+
+import os
+import pathlib
+
+from lab import kernel_ops, wait_until
+from service import PLAYER, ServiceTest, Session, games, run, state, systemctl, wait_for_kernel, wait_for_state
+
+
+class Sessions(ServiceTest):
+    def test_without_an_active_session_the_game_runs_all_the_same(self):
+        remote = run("su", PLAYER, "-c", "gamesched-run sh -c 'echo played; exit 7'", check=False)
+        self.assertEqual(remote.returncode, 7)
+        self.assertEqual(remote.stdout, "played\n")
+        lines = [line for line in remote.stderr.splitlines() if "pam_" not in line]
+        self.assertEqual(len(lines), 1, remote.stderr)
+        self.assertRegex(lines[0], "^gamesched-run: .*not allowed.*unregistered$")
+        self.assertEqual(games(), [])
+        self.assertEqual(state(), "standby")
+
+    def test_without_an_active_session_nobody_switches_it(self):
+        for verb in ("off", "on"):
+            remote = run("su", PLAYER, "-c", f"gameschedctl {verb}", check=False)
+            self.assertNotEqual(remote.returncode, 0)
+            self.assertIn("not allowed", remote.stderr)
+        self.assertEqual(state(), "standby")
+
+    def test_the_user_at_the_screen_plays(self):
+        session = Session(self, PLAYER, "gamesched-run", "sleep", "1000")
+        wait_until(lambda: f"a game; it said: {session.err.read_text()!r}", games, interval_s=0.1)
+        game, = games()
+        self.assertEqual((game["pid"], game["name"]), (session.pid(), "sleep"))
+        wait_for_state("active")
+        wait_for_kernel("enabled")
+        self.assertEqual(kernel_ops(), "gamesched")
+        self.assertEqual(session.err.read_text(), "")
+        session.close()
+        wait_until("the game's end", lambda: not games(), interval_s=0.1)
+
+    def test_the_user_at_the_screen_switches_it(self):
+        for verb, expected in (("off", "off"), ("on", "standby")):
+            session = Session(self, PLAYER, "gameschedctl", verb)
+            self.assertEqual(session.exit_status(), 0, session.err.read_text())
+            session.close()
+            self.assertEqual(state(), expected)
+
+    def test_nobody_registers_what_belongs_to_another_user(self):
+        """polkit would ask the user at the screen for an administrator's password; without an agent it says no."""
+        self.assertEqual(state(), "standby")
+        victim = self.start(["setpriv", "--reuid=other", "--clear-groups", "sleep", "1000"])
+        caller = pathlib.Path(__file__).parent / "register_pid.py"
+        session = Session(self, PLAYER, "/usr/bin/python3", caller, victim.pid)
+        self.assertEqual(session.exit_status(), 1)
+        self.assertIn("belongs to user", session.err.read_text())
+        self.assertEqual(games(), [])
+
+    def test_root_registers_anybodys(self):
+        victim = self.start(["setpriv", "--reuid=other", "--clear-groups", "sleep", "1000"])
+        caller = pathlib.Path(__file__).parent / "register_pid.py"
+        wait_until("it to be another user's", lambda: os.stat(f"/proc/{victim.pid}").st_uid != 0)
+        run("python3", caller, victim.pid)
+        self.assertEqual([game["pid"] for game in games()], [victim.pid])
+        wait_for_state("active")
+
+    def test_without_polkit_root_works_and_users_are_denied(self):
+        systemctl("mask", "--runtime", "polkit.service")
+        self.addCleanup(lambda: (systemctl("unmask", "--runtime", "polkit.service"), systemctl("start", "polkit.service")))
+        systemctl("stop", "polkit.service")
+        session = Session(self, PLAYER, "gamesched-run", "sh", "-c", "exit 3")
+        self.assertEqual(session.exit_status(), 3)
+        self.assertIn("polkit", session.err.read_text())
+        self.assertEqual(state(), "standby")
+        run("gameschedctl", "off")
+        self.assertEqual(state(), "off")
+        run("gameschedctl", "on")
+        game = self.playing()
+        self.stop(game)

@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Faults: the daemon killed, the bus gone, another scheduler in place, a bad file. Each ends in a known state."""
+
+import os
+import signal
+
+from lab import Driver, kernel_ops, kernel_state, wait_until
+from service import (UNIT, ServiceTest, configure, games, main_pid, run, show, state, status, systemctl, wait_for_kernel,
+                     wait_for_state)
+
+
+class Trouble(ServiceTest):
+    def wait_for_another(self, old):
+        wait_until(f"another main process than {old}", lambda: main_pid() not in (0, old), interval_s=0.1)
+        wait_until("the service to be active", lambda: show("ActiveState") == "active", interval_s=0.1)
+
+    def test_ASY2_SIGKILL_of_the_daemon_in_mid_game(self):
+        game = self.playing()
+        known, = games()
+        old = main_pid()
+        os.kill(old, signal.SIGKILL)
+        wait_for_kernel("disabled")
+        self.assertEqual(kernel_ops(), "")
+        self.assertIsNone(game.poll(), "the game lives on")
+        self.wait_for_another(old)
+        self.assertEqual(games(), [known], "the same game, at the same path")
+        wait_for_state("active")
+        self.assertEqual((kernel_state(), kernel_ops()), ("enabled", "gamesched"))
+
+    def test_ASY2_an_orderly_stop_in_mid_game(self):
+        self.playing()
+        systemctl("stop", UNIT)
+        self.assertEqual(kernel_state(), "disabled")
+        self.assertEqual((show("Result"), show("ExecMainStatus")), ("success", "0"))
+
+    def test_another_scheduler_is_never_evicted(self):
+        foreign = Driver()
+        self.addCleanup(foreign.close)
+        foreign.ask("attach")
+        wait_for_kernel("enabled")
+        game = self.game("sleep", "1000")
+        wait_for_state("conflict")
+        self.assertEqual(len(games()), 1)
+        state_of_foreign = foreign.ask("state")
+        self.assertEqual((state_of_foreign["attached"], state_of_foreign["exits"]), (True, []))
+        # When it leaves by itself, the living game gets what it came for.
+        foreign.close()
+        wait_for_state("active")
+        self.stop(game)
+
+
+class BadFiles(ServiceTest):
+    expects_errors = True
+
+    def test_BUS6_a_bad_file_never_takes_the_service_down(self):
+        self.addCleanup(configure)
+        pid = main_pid()
+        for text in ('attach = "game\n', 'attach = "sometimes"\n', "linger_s = -1\n", "\0\1\2"):
+            with self.subTest(text=text):
+                configure(text)
+                self.assertEqual((main_pid(), state()), (pid, "standby"))
+                self.assertIn("errors", show("StatusText"))
+                self.assertIn("gamesched.toml:1:", self.journal.errors()[-1])
+        configure()
+        self.assertNotIn("errors", show("StatusText"))
+        configure("linger_s = -1\n")
+        self.restart()
+        self.assertEqual(state(), "standby")
+
+
+class Bus(ServiceTest):
+    expects_errors = True
+
+    def test_the_bus_is_killed(self):
+        game = self.playing()
+        old = main_pid()
+        run("systemctl", "kill", "--signal=KILL", "dbus.service")
+        wait_until("the bus to be back", lambda: show("ActiveState", "dbus.service") == "active", interval_s=0.1)
+        wait_until("the old daemon's end", lambda: main_pid() != old, interval_s=0.1)
+        self.wait_for_service()
+        self.assertIsNone(game.poll())
+        wait_until("the game to be known", lambda: [each["pid"] for each in games()] == [game.pid], interval_s=0.2)
+        wait_for_state("active")
+
+    @staticmethod
+    def wait_for_service():
+        wait_until("the service to be back", lambda: show("ActiveState") == "active", interval_s=0.2)
