@@ -94,6 +94,7 @@ s32 select_cpu(struct task_struct* p, s32 prev_cpu, u64 wake_flags);
 void enqueue(struct task_struct* p, u64 enq_flags);
 void dispatch(s32 cpu, struct task_struct* prev);
 void running(struct task_struct* p);
+void charge(const struct task_struct* p, struct task_ctx* tc, struct cpu_ctx* cc, u64 now);
 void stopping(struct task_struct* p, bool runnable);
 s32 cpus_init(void);
 void cpu_goes_online(s32 cpu);

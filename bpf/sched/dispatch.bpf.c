@@ -4,6 +4,10 @@
  */
 #include "bpf/sched/ctx.bpf.h"
 #include "bpf/policy/share.h"
+#include "bpf/policy/slice.h"
+
+#define KEEP_LOOKS_AT \
+  8 /* first of the queue that are all bound to other CPUs: rare, and not worth more time */
 
 static __always_inline bool serve(u64 dsq) {
   return scx_bpf_dsq_move_to_local(dsq);
@@ -40,6 +44,38 @@ static __always_inline bool keep_frame_thread(struct task_struct* prev, struct c
   return false;
 }
 
+/*
+ * The thread that ran is not in the queue yet. It goes on while its key comes before that of the first who
+ * may run here: else two threads of one CPU would take turns, whatever their weights.
+ */
+static __always_inline bool keep_other(struct task_struct* prev, struct cpu_ctx* cc, s32 cpu, u32 llc,
+                                       u64 now) {
+  u32 nr_cpus = topology.llcs[llc].nr_cpus, looked_at = 0;
+  struct task_struct* next;
+  struct task_ctx* tc;
+  s32 queued = scx_bpf_dsq_nr_queued(llc);
+  bool keep = false;
+  u64 key;
+
+  if (queued <= 0 || !prev || !(prev->scx.flags & 1 /* SCX_TASK_QUEUED */)) return false;
+  tc = task_ctx_of(prev);
+  if (!tc) return false;
+  charge(prev, tc, cc, now);
+  key = task_key(prev, tc, llc);
+  bpf_for_each(scx_dsq, next, llc, 0) {
+    if (bpf_cpumask_test_cpu(cpu, next->cpus_ptr)) {
+      keep = gs_before(key, next->scx.dsq_vtime);
+      break;
+    }
+    if (++looked_at >= KEEP_LOOKS_AT) break;
+  }
+  if (!keep) return false;
+  if (gs_before(llc_ctx_of(llc)->now_v, tc->vtime)) llc_ctx_of(llc)->now_v = tc->vtime;
+  compat_set_slice(prev, gs_slice(queued, nr_cpus, prev->scx.weight, tunables.slice_max_ns,
+                                  tunables.slice_min_ns, tunables.slice_round_ns));
+  return true;
+}
+
 __hidden void dispatch(s32 cpu, struct task_struct* prev) {
   struct cpu_ctx* cc = cpu_ctx_of(cpu);
   u32 llc = cc->llc % GS_MAX_LLCS;
@@ -55,6 +91,7 @@ __hidden void dispatch(s32 cpu, struct task_struct* prev) {
   }
   if (llc_ctx_of(llc)->frame_queued && serve(DSQ_FRAME_BIT | llc)) return;
   if (keep_frame_thread(prev, cc, now)) return;
+  if (keep_other(prev, cc, cpu, llc, now)) return;
   if (serve(llc)) return;
   if (topology.nr_llcs > 1 && steal(llc)) count(steals);
 }

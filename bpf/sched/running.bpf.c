@@ -67,13 +67,11 @@ __hidden void running(struct task_struct* p) {
   if (gs_before(llc->now_v, tc->vtime)) llc->now_v = tc->vtime;
 }
 
-__hidden void stopping(struct task_struct* p, bool runnable) {
-  struct task_ctx* tc = task_ctx_of(p);
-  struct cpu_ctx* cc = this_cpu_ctx();
-  u64 now = bpf_ktime_get_ns(), ran = now - cc->run_start_ns;
+/* Charges p for what it ran on this CPU since it started or was last charged. */
+__hidden void charge(const struct task_struct* p, struct task_ctx* tc, struct cpu_ctx* cc, u64 now) {
+  u64 ran = now - cc->run_start_ns;
 
-  cc->lane = GS_LANE_NONE;
-  if (!tc) return;
+  cc->run_start_ns = now;
   if (tc->lane != GS_LANE_FRAME) {
     cc->others_ran_ns += ran;
     if (cc->others_ran_ns >= tunables.slice_min_ns) {
@@ -83,6 +81,16 @@ __hidden void stopping(struct task_struct* p, bool runnable) {
   }
   tc->vtime += gs_virtual(ran, p->scx.weight);
   tc->burst_ns += ran;
+}
+
+__hidden void stopping(struct task_struct* p, bool runnable) {
+  struct task_ctx* tc = task_ctx_of(p);
+  struct cpu_ctx* cc = this_cpu_ctx();
+  u64 now = bpf_ktime_get_ns();
+
+  cc->lane = GS_LANE_NONE;
+  if (!tc) return;
+  charge(p, tc, cc, now);
   if (runnable) {
     tc->runnable_ns = now;
     return;
