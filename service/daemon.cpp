@@ -113,6 +113,9 @@ Daemon::Daemon(const Options& options, const MakeBackend& make_backend)
     write_journal_.schedule();
   };
   attachment_.on_changed = [this] {
+    // Only a daemon that has the machine's scheduling in hand is worth a timer: in standby it makes no
+    // wake-ups.
+    loop_.set_watched(backend_->attached());
     object_.properties_may_have_changed();
     tell_status();
   };
@@ -122,7 +125,6 @@ Daemon::Daemon(const Options& options, const MakeBackend& make_backend)
 }
 
 int Daemon::run() {
-  loop_.enable_watchdog();
   backend_->load();
   take_up_games();
   attachment_.update();

@@ -2,6 +2,7 @@
 #include "service/loop/loop.h"
 
 #include <sys/epoll.h>
+#include <systemd/sd-daemon.h>
 
 #include <cstdlib>
 #include <system_error>
@@ -52,10 +53,14 @@ uint64_t Loop::now_usec() const {
   return now;
 }
 
-bool Loop::enable_watchdog() {
-  const int result = sd_event_set_watchdog(event_, 1);
-  check(result, "cannot feed the watchdog");
-  return result > 0;
+void Loop::set_watched(bool watched) {
+  if (watched_ == watched) return;
+  watched_ = watched;
+  uint64_t usec = 0;
+  if (sd_watchdog_enabled(0, &usec) <= 0) return;
+  if (watched) sd_notifyf(0, "WATCHDOG_USEC=%llu", static_cast<unsigned long long>(usec));
+  check(sd_event_set_watchdog(event_, watched ? 1 : 0), "cannot feed the watchdog");
+  if (!watched) sd_notify(0, "WATCHDOG_USEC=0");
 }
 
 Source::~Source() {

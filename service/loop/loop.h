@@ -13,6 +13,7 @@
 #include <exception>
 #include <functional>
 #include <memory>
+#include <optional>
 
 namespace gamesched {
 
@@ -36,14 +37,16 @@ class Loop {
   uint64_t now_usec() const;  // CLOCK_MONOTONIC
   sd_event* raw() const { return event_; }
 
-  // Feeds systemd's watchdog when the unit has one; no timer otherwise.
-  bool enable_watchdog();
+  // Where the unit has a watchdog: watched, the loop feeds it; not watched, systemd is told not to expect
+  // that and the loop has no timer for it.
+  void set_watched(bool watched);
 
  private:
   friend class Source;
   void rethrow();
 
   sd_event* event_ = nullptr;
+  std::optional<bool> watched_;
   std::exception_ptr thrown_;
 };
 
