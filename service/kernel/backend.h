@@ -45,9 +45,10 @@ struct DetectorStatus {
 
 // Why the kernel let go of our scheduler (struct scx_exit_info).
 struct ExitInfo {
-  bool error = false;    // an ejection; false: an orderly detach or a restart request
-  bool restart = false;  // the kernel asks for an immediate re-attach (CPU hotplug)
-  int64_t kind = 0;      // enum scx_exit_kind
+  bool error = false;             // an ejection; false: an orderly detach or a restart request
+  bool restart = false;           // the kernel asks for an immediate re-attach (CPU hotplug)
+  bool by_administrator = false;  // asked for at the keyboard (SysRq-S): an ejection to be respected
+  int64_t kind = 0;               // enum scx_exit_kind
   int64_t exit_code = 0;
   std::string reason;
   std::string message;

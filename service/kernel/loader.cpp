@@ -71,9 +71,9 @@ class KernelBackend final : public Backend {
 
   void load() override {
     if (!file_exists(kernel_btf)) {
-      support_ = {
-          false,
-          "this kernel has no type information (/sys/kernel/btf/vmlinux); it needs CONFIG_DEBUG_INFO_BTF"};
+      support_ = {false,
+                  "This kernel has no type information (/sys/kernel/btf/vmlinux); use one built with "
+                  "CONFIG_DEBUG_INFO_BTF."};
       note("process", fail(Error::Code::Unsupported, support_.reason));
       note("input", fail(Error::Code::Unsupported, support_.reason));
       return;
@@ -86,7 +86,7 @@ class KernelBackend final : public Backend {
     set_windows();
     const Result<void> input = input_.load();
     note("input", input ? input_.attach_programs() : input);
-    load_scheduler();
+    load_scheduler(process);
     if (!process_.loaded()) return;
     void* shared = ::mmap(nullptr, sizeof(gs_shared_state), PROT_READ | PROT_WRITE, MAP_SHARED,
                           process_.map_fd("shared_state"), 0);
@@ -141,22 +141,17 @@ class KernelBackend final : public Backend {
     // The process first: what it forks from here on is entered by the fork hook, what it forked before by the
     // walk.
     if (auto entered = enter_process(tgid, entry); !entered) return entered;
-    enter_descendants(tgid, entry);
+    if (auto entered = enter_descendants(tgid, entry); !entered) {
+      leave_game(game_id);
+      return entered;
+    }
     change_generation(+1);
     return {};
   }
 
   void remove_game(uint32_t game_id) override {
     if (!process_.loaded()) return;
-    const int map = process_.map_fd("game_processes");
-    std::vector<uint32_t> members;
-    uint32_t key = 0;
-    for (int error = bpf_map_get_next_key(map, nullptr, &key); error == 0;
-         error = bpf_map_get_next_key(map, &key, &key)) {
-      gs_game_process entry{};
-      if (bpf_map_lookup_elem(map, &key, &entry) == 0 && entry.game == game_id) members.push_back(key);
-    }
-    for (const uint32_t member : members) bpf_map_delete_elem(map, &member);
+    leave_game(game_id);
     change_generation(-1);
   }
 
@@ -193,21 +188,29 @@ class KernelBackend final : public Backend {
                tunables->window_other_ns};
   }
 
-  void load_scheduler() {
-    if (!file_exists(sched_ext_dir)) {
+  void load_scheduler(const Result<void>& process) {
+    if (!file_exists(sched_ext_dir / "state")) {
       support_ = {false,
-                  "this kernel has no sched_ext (it needs Linux 6.12 or later with CONFIG_SCHED_CLASS_EXT)"};
+                  "This kernel has no sched_ext; use Linux 6.12 or later built with CONFIG_SCHED_CLASS_EXT."};
       return;
     }
     if (!process_.loaded()) {
-      support_ = {false, detectors_.front().reason};
+      support_ = {false, for_people(process)};
       return;
     }
     scheduler_.share_maps_of(process_, shared_maps);
-    if (auto loaded = scheduler_.load(); !loaded)
-      support_ = {false, loaded.error().message};
-    else
-      support_ = {true, ""};
+    const Result<void> loaded = scheduler_.load();
+    support_ = {loaded.has_value(), loaded ? "" : for_people(loaded)};
+  }
+
+  static std::string for_people(const Result<void>& failed) {
+    if (failed.has_value()) return {};
+    if (failed.error().code == Error::Code::Permission)
+      return "The kernel refused gamesched's BPF programs for lack of privilege; the service needs CAP_BPF "
+             "and "
+             "CAP_PERFMON, which its unit gives it.";
+    return "This kernel does not take the scheduler; please report it with this: " + failed.error().message +
+           ".";
   }
 
   void drop_link() {
@@ -260,17 +263,58 @@ class KernelBackend final : public Backend {
     return fail_errno("cannot enter process " + std::to_string(tgid), error);
   }
 
+  void leave_game(uint32_t game_id) {
+    const int map = process_.map_fd("game_processes");
+    std::vector<uint32_t> members;
+    uint32_t key = 0;
+    for (int error = bpf_map_get_next_key(map, nullptr, &key); error == 0;
+         error = bpf_map_get_next_key(map, &key, &key)) {
+      gs_game_process entry{};
+      if (bpf_map_lookup_elem(map, &key, &entry) == 0 && entry.game == game_id) members.push_back(key);
+    }
+    for (const uint32_t member : members) bpf_map_delete_elem(map, &member);
+  }
+
   void leave_process(pid_t tgid) {
     const auto key = static_cast<uint32_t>(tgid);
     bpf_map_delete_elem(process_.map_fd("game_processes"), &key);
   }
 
-  // Children of a process that already ran when it was registered; those of another user are left out.
-  void enter_descendants(pid_t tgid, const gs_game_process& entry) {
-    const auto tasks = std::filesystem::path("/proc") / std::to_string(tgid) / "task";
+  // Descendants of a process that already ran when it was registered; those of another user are left out. A
+  // game registers itself before it has any, so a large tree is none: what is walked is bounded, for the walk
+  // holds up the loop.
+  Result<void> enter_descendants(pid_t root, const gs_game_process& entry) {
+    constexpr std::size_t processes_max = 1024, threads_max = 4096;
+    std::vector<pid_t> tree{root};
+    std::size_t threads = 0;
+    for (std::size_t at = 0; at < tree.size(); at++) {
+      const pid_t parent = tree[at];
+      for (const pid_t child : children_of(parent, threads_max - threads, threads)) {
+        const auto status = procfs::read_status(child);
+        if (status && status->euid == entry.uid && enter_process(child, entry)) tree.push_back(child);
+      }
+      if (tree.size() > processes_max || threads >= threads_max)
+        return fail(Error::Code::LimitsExceeded, "the process already has more than " +
+                                                     std::to_string(processes_max) + " descendants or " +
+                                                     std::to_string(threads_max) +
+                                                     " threads; register it when it starts");
+      // Dead, only not yet waited for: the exit hook that would remove it has run.
+      if (const auto stat = procfs::read_stat(parent); at > 0 && (!stat || stat->is_zombie()))
+        leave_process(parent);
+    }
+    return {};
+  }
+
+  // Of at most `threads_left` threads; adds their number to `threads`.
+  static std::vector<pid_t> children_of(pid_t parent, std::size_t threads_left, std::size_t& threads) {
+    constexpr std::size_t list_max_bytes = 64 * 1024;  // more than processes_max pids
+    std::vector<pid_t> children;
     std::error_code ignored;
+    const auto tasks = std::filesystem::path("/proc") / std::to_string(parent) / "task";
     for (const auto& thread : std::filesystem::directory_iterator(tasks, ignored)) {
-      const auto text = read_file(thread.path() / "children", 64 * 1024);
+      if (threads_left-- == 0) break;
+      threads++;
+      const auto text = read_file(thread.path() / "children", list_max_bytes);
       if (!text) continue;
       const char* at = text->data();
       const char* const end = at + text->size();
@@ -278,14 +322,10 @@ class KernelBackend final : public Backend {
       for (auto parsed = std::from_chars(at, end, child); parsed.ec == std::errc();
            parsed = std::from_chars(at, end, child)) {
         at = parsed.ptr + (parsed.ptr < end ? 1 : 0);
-        const auto status = procfs::read_status(child);
-        if (!status || status->euid != entry.uid) continue;
-        if (!enter_process(child, entry)) continue;
-        enter_descendants(child, entry);
-        // Dead, only not yet waited for: the exit hook that would remove it has run.
-        if (const auto stat = procfs::read_stat(child); !stat || stat->is_zombie()) leave_process(child);
+        children.push_back(child);
       }
     }
+    return children;
   }
 
   // Threads look their game up again when the generation has changed.
@@ -306,12 +346,13 @@ class KernelBackend final : public Backend {
 
   void scheduler_left(const gs_event& event) {
     // enum scx_exit_kind and the codes beside it: include/linux/sched/ext.h, stable since 6.12.
-    constexpr unsigned exit_error = 1024;
+    constexpr unsigned exit_unregistered = 64, exit_sysrq = 67, exit_error = 1024;
     constexpr long long code_restart = 1LL << 48;
     drop_link();
     ExitInfo info;
-    info.error = event.exit_kind >= exit_error;
-    info.restart = !info.error && (event.exit_code & code_restart) != 0;
+    info.restart = event.exit_kind < exit_error && (event.exit_code & code_restart) != 0;
+    info.error = event.exit_kind > exit_unregistered && !info.restart;
+    info.by_administrator = event.exit_kind == exit_sysrq;
     info.kind = event.exit_kind;
     info.exit_code = event.exit_code;
     info.reason.assign(event.reason, ::strnlen(event.reason, sizeof(event.reason)));

@@ -170,7 +170,7 @@ std::optional<Ejection> Controller::exited(const kernel::ExitInfo& info, uint64_
   ejections_usec_.push_back(now_usec);
   const std::size_t level = std::min(ejections_usec_.size(), std::size(backoff_usec)) - 1;
   const uint64_t window_start = now_usec > ejection_window_usec ? now_usec - ejection_window_usec : 0;
-  stays_off_ = ejections_since(window_start) >= max_ejections;
+  stays_off_ = info.by_administrator || ejections_since(window_start) >= max_ejections;
   not_before_usec_ = now_usec + backoff_usec[level];
   last_trouble_ = clause_of(info);
   trouble_was_ejection_ = true;

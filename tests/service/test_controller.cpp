@@ -275,6 +275,20 @@ TEST_F(AController, WithAlwaysAConflictHasNoTimerWhenNoGameRuns) {
   EXPECT_FALSE(settle().wake_at_usec);
 }
 
+TEST_F(AController, StaysOffAtOnceWhenItWasEvictedAtTheKeyboard) {
+  facts.games = 1;
+  settle();
+  detach();
+  const auto ejection = controller.exited(
+      {.error = true, .by_administrator = true, .kind = 67, .reason = "disabled by sysrq-S", .message = ""},
+      facts.now_usec);
+  ASSERT_TRUE(ejection);
+  EXPECT_EQ(ejection->retry_in_s, 0U);
+  pass(3600 * usec_per_sec);
+  EXPECT_EQ(decide().action, Action::None);
+  EXPECT_EQ(state(), State::Ejected);
+}
+
 TEST_F(AController, OffIsOffWhateverElseRuns) {
   controller.set_enabled(false);
   facts.kernel = {Value::Enabled, "scx_lavd", 1};
