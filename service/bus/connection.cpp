@@ -36,6 +36,7 @@ Connection::Connection(Loop& loop, const std::string& where) {
     throw std::runtime_error("cannot reach the " + where + " bus: " + std::strerror(-result));
   }
   connection_ = sdbus::createBusConnection(bus_);
+  guard_.emplace(bus_);
 }
 
 void Connection::request_name(const std::string& name) {

@@ -7,8 +7,10 @@
 #include <sdbus-c++/sdbus-c++.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 
+#include "service/bus/call_guard.h"
 #include "service/loop/loop.h"
 
 struct sd_bus;
@@ -32,6 +34,7 @@ class Connection {
  private:
   sd_bus* bus_ = nullptr;  // belongs to connection_
   std::unique_ptr<sdbus::IConnection> connection_;
+  std::optional<CallGuard> guard_;  // ends before the connection
 };
 
 }  // namespace gamesched::bus

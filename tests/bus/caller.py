@@ -54,6 +54,15 @@ class Caller:
         finally:
             os.close(fd)
 
+    def register_with_many_options(self, count, text=""):
+        with open("/dev/null", "rb") as descriptor:
+            builder = GLib.VariantBuilder(GLib.VariantType("a{sv}"))
+            for number in range(count):
+                builder.add_value(GLib.Variant.new_dict_entry(
+                    GLib.Variant("s", str(number)), GLib.Variant("v", GLib.Variant("s", text))))
+            arguments = GLib.Variant.new_tuple(GLib.Variant("h", 0), builder.end())
+            return self.call(NAME, "RegisterGame", arguments, fds=[descriptor.fileno()])
+
     @staticmethod
     def pidfd_of_a_thread():
         thread_id = []

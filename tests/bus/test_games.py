@@ -117,6 +117,23 @@ class WhatIsRefused(BusTest):
                 self.assert_refused("InvalidArgument", self.player.register, options=options)
         self.assertEqual(self.polkitd.ask(asked=True), [])
 
+    def test_too_many_options_are_not_even_decoded(self):
+        self.player.get(name="State")  # what is allocated once is
+        before = self.peak_kib()
+        sentence = self.assert_refused("InvalidArgument", self.player.register_with_many_options, count=100_000)
+        self.assertIn("more than 8 options", sentence)
+        self.assertLess(self.peak_kib() - before, 16 * 1024)
+        self.assert_refused("InvalidArgument", self.player.register_with_many_options, count=9)
+        self.assertIn("4096 bytes", self.assert_refused(
+            "InvalidArgument", self.player.register_with_many_options, count=1, text="x" * 4096))
+        # Fewer are looked at one by one.
+        self.assertIn("no option", self.assert_refused(
+            "InvalidArgument", self.player.register_with_many_options, count=8, text="x" * 500))
+
+    def peak_kib(self):
+        with open(f"/proc/{self.daemon.pid}/status", encoding="utf-8") as status:
+            return next(int(line.split()[1]) for line in status if line.startswith("VmHWM:"))
+
     def test_paths_of_no_game(self):
         root = "/org/gamesched/Scheduler1/game/"
         for path in (root + "1", root + "01", root + "18446744073709551616", root + "x", "/", root[:-1]):
