@@ -16,6 +16,7 @@ class EnabledStore {
 
   // Nothing when it was never said; System when the file is damaged or cannot be read.
   Result<std::optional<bool>> read() const;
+  // Writes to the disk only what is not there already.
   Result<void> write(bool enabled) const;
 
  private:

@@ -138,5 +138,16 @@ TEST_F(ConfigFiles, EnabledIsRemembered) {
   EXPECT_FALSE(EnabledStore("/nonexistent/enabled").write(true));
 }
 
+TEST_F(ConfigFiles, EnabledIsWrittenOnlyWhenItChanges) {
+  const EnabledStore store(path() / "enabled");
+  ASSERT_TRUE(store.write(true));
+  // A name of its own keeps the file: a new one cannot be the same.
+  std::filesystem::create_hard_link(path() / "enabled", path() / "first");
+  ASSERT_TRUE(store.write(true));
+  EXPECT_TRUE(std::filesystem::equivalent(path() / "enabled", path() / "first"));
+  ASSERT_TRUE(store.write(false));
+  EXPECT_FALSE(std::filesystem::equivalent(path() / "enabled", path() / "first"));
+}
+
 }  // namespace
 }  // namespace gamesched::policy
