@@ -9,6 +9,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -30,7 +31,10 @@ class SchedulerObject
   SchedulerObject(Loop& loop, Connection& connection, Requests& requests, policy::Attachment& attachment);
   ~SchedulerObject();
 
-  void properties_may_have_changed() { tell_changes_.schedule(); }
+  void properties_may_have_changed() {
+    counters_.reset();
+    tell_changes_.schedule();
+  }
   void game_added(const games::Game& game);
   void game_ended(const games::Game& game) { games_.erase(game.id); }
 
@@ -53,6 +57,12 @@ class SchedulerObject
   DetectorList Detectors() override;
   std::string KernelScheduler() override;
 
+  // Reading them from every CPU is dear, and anybody may ask as often as they like.
+  struct Counters {
+    uint64_t read_at_usec;
+    std::map<std::string, uint64_t> values;
+  };
+
   Sender sender() const;
   Values values();
   void tell_changes();
@@ -62,6 +72,7 @@ class SchedulerObject
   policy::Attachment& attachment_;
   std::map<games::GameId, std::unique_ptr<GameObject>> games_;
   Values told_;
+  std::optional<Counters> counters_;
   Defer tell_changes_;
 };
 

@@ -5,8 +5,12 @@
 #include <systemd/sd-daemon.h>
 
 #include <cstdlib>
+#include <ctime>
 #include <system_error>
 #include <utility>
+
+#include "service/loop/pace.h"
+#include "service/util/time.h"
 
 namespace gamesched {
 namespace {
@@ -30,9 +34,19 @@ void Loop::rethrow() {
 }
 
 int Loop::run() {
-  const int code = sd_event_loop(event_);
-  rethrow();
-  check(code, "the event loop failed");
+  constexpr uint64_t forever = UINT64_MAX;
+  const auto cpu_usec = [] { return clock_usec(CLOCK_THREAD_CPUTIME_ID); };
+  Pace pace(monotonic_usec(), cpu_usec());
+  while (sd_event_get_state(event_) != SD_EVENT_FINISHED) {
+    run_once(forever);
+    if (const uint64_t rest_usec = pace.rest_usec(monotonic_usec(), cpu_usec()); rest_usec > 0) {
+      const timespec rest{.tv_sec = 0, .tv_nsec = static_cast<long>(rest_usec * 1'000)};
+      clock_nanosleep(CLOCK_MONOTONIC, 0, &rest, nullptr);  // an early end costs nothing: the next turn rests
+      pace.rested(monotonic_usec(), cpu_usec());
+    }
+  }
+  int code = 0;
+  check(sd_event_get_exit_code(event_, &code), "the event loop failed");
   return code;
 }
 

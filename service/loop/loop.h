@@ -28,7 +28,7 @@ class Loop {
   Loop(const Loop&) = delete;
   Loop& operator=(const Loop&) = delete;
 
-  // Until exit(); returns its code. Throws what a callback threw.
+  // Until exit(); returns its code. Throws what a callback threw. Never has a processor for itself, see Pace.
   int run();
   // One turn of at most timeout_usec; false when nothing happened. For tests.
   bool run_once(uint64_t timeout_usec);

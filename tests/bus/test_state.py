@@ -4,6 +4,7 @@
 import json
 import subprocess
 import sys
+import time
 import unittest
 
 from harness import BusTest, wait_for
@@ -42,6 +43,17 @@ class StateTest(BusTest):
         (self.folder / "config" / "gamesched.toml").write_text(text)
         self.stop_daemon()
         self.start_daemon()
+
+
+class Counters(StateTest):
+    def reads(self):
+        return self.root.get_counters()["counter_reads"]
+
+    def test_are_read_from_the_kernel_now_and_then_only(self):
+        begin = time.monotonic()
+        reads = max(self.reads() for _ in range(100))
+        self.assertLessEqual(reads, (time.monotonic() - begin) / 0.1 + 1)
+        wait_for(lambda: self.reads() > reads, "new counters")
 
 
 class Attaching(StateTest):

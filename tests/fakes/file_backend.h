@@ -83,7 +83,9 @@ class FileBackend : public kernel::Backend {
     games_.erase(game_id);
     publish_games();
   }
-  std::vector<kernel::Counter> counters() const override { return {{"enqueued", 7}, {"dispatched", 5}}; }
+  std::vector<kernel::Counter> counters() const override {
+    return {{"enqueued", 7}, {"dispatched", 5}, {"counter_reads", ++counter_reads_}};
+  }
 
   int event_fd() const override { return events_.get(); }
   void dispatch_events() override {
@@ -119,6 +121,7 @@ class FileBackend : public kernel::Backend {
   UniqueFd events_;
   std::string unsupported_;
   bool attached_ = false;
+  mutable uint64_t counter_reads_ = 0;
   std::map<uint32_t, pid_t> games_;
 };
 
