@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Every difference between the kernels we support (6.12 to 7.3) and the vmlinux.h
+ * Every difference between the kernels we support (6.16 to 7.3) and the vmlinux.h
  * we build against, each with the version that brought it. BPF code includes this
  * instead of vmlinux.h.
  */

@@ -26,11 +26,17 @@ int BPF_PROG(process_fork, struct task_struct* parent, struct task_struct* child
 
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(process_exec, struct task_struct* p, pid_t old_pid, struct linux_binprm* bprm) {
-  u32 tgid = p->tgid;
+  u32 tgid = p->tgid, zero = 0;
+  struct gs_shared_state* state;
   struct gs_game_process* process = bpf_map_lookup_elem(&game_processes, &tgid);
 
   /* bprm->cred has become the task's own by now, and is NULL here. */
-  if (process && process->uid != p->cred->euid.val) bpf_map_delete_elem(&game_processes, &tgid);
+  if (process && process->uid != p->cred->euid.val) {
+    bpf_map_delete_elem(&game_processes, &tgid);
+    /* The thread is the same one and remembers its game until this changes. */
+    state = bpf_map_lookup_elem(&shared_state, &zero);
+    if (state) __sync_fetch_and_add(&state->games_generation, 1);
+  }
   return 0;
 }
 

@@ -37,6 +37,18 @@ GS_POLICY u64 gs_virtual(u64 cpu_ns, u32 weight) {
 }
 
 /*
+ * How far ahead of the queue's time a key may lie: each of those in the queue may run for that long first, so
+ * the more they are the less it is; the whole wait stays near a second.
+ *
+ *   wait_max 40 ms: 16 queued on 4 CPUs 40 ms; 140 on one CPU 7.1 ms
+ */
+GS_POLICY u64 gs_wait_max(u64 wait_max_ns, u32 queued, u32 nr_cpus) {
+  u32 share = nr_cpus ? nr_cpus : 1;
+
+  return gs_min(wait_max_ns, GS_SEC * share / (queued + share));
+}
+
+/*
  * How far behind the queue a thread's virtual time may lie: lag_max, and what its burst sets its key back,
  * for else a thread that never sleeps would lose in the clamp what it waits for that.
  */

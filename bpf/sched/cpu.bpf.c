@@ -33,9 +33,10 @@ __hidden s32 cpus_init(void) {
     cc->llc = topology.llc_of[i % GS_MAX_CPUS];
     cc->run_start_ns = now;
     cc->others_served_ns = now;
+    cc->others_ran_ns = 0;
+    cc->rescuing = 0;
   }
   bpf_for(i, 0, nr) {
-    llc_ctx_of(i)->frame_queued = 0;
     error = scx_bpf_create_dsq(i, -1);
     if (!error) error = scx_bpf_create_dsq(DSQ_FRAME_BIT | i, -1);
     if (error) return error;

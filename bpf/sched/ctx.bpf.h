@@ -33,13 +33,11 @@ struct task_ctx {
   u32 tid;
   u32 peer_tid, peer_wait; /* the frame thread that woke it, and the wait its work belongs to */
   u32 done_tid, done_wait; /* the same, of the burst before: done in time, verdict open */
-  u16 frame_queued_llc;
-  u16 game; /* 1 .. GS_MAX_GAMES; 0: none */
+  u16 game;                /* 1 .. GS_MAX_GAMES; 0: none */
   u16 llc;
-  u8 lane;           /* enum gs_lane, as of its last wake-up */
-  u8 evidence;       /* enum gs_evidence, as of its last wake-up */
-  bool frame_queued; /* counted in its LLC's frame_queued */
-  u8 hop;            /* distance from a thread that keeps time */
+  u8 lane;     /* enum gs_lane, as of its last wake-up */
+  u8 evidence; /* enum gs_evidence, as of its last wake-up */
+  u8 hop;      /* distance from a thread that keeps time */
 };
 
 struct cpu_ctx {
@@ -48,17 +46,13 @@ struct cpu_ctx {
   u64 others_ran_ns;    /* what they had since */
   u32 lane;             /* of the running thread; GS_LANE_NONE: nothing of ours */
   u32 llc;
-  u32 rescuing; /* dispatch() has just served another lane because its turn was due */
+  u32 frame_arrivals_seen; /* of its LLC, when a thread of another lane last started here */
+  u32 rescuing;            /* dispatch() has just served another lane because its turn was due */
 } __attribute__((aligned(64)));
 
 struct llc_ctx {
   u64 now_v;
-  /*
-   * Threads in the frame queue, so that CPUs need not ask for it when there are none. Never too small: raised
-   * before a thread is queued, lowered when it runs. One that leaves the queue otherwise (it changes its
-   * scheduling class) leaves it too large, which costs a look at an empty queue.
-   */
-  u32 frame_queued;
+  u32 frame_arrivals; /* threads that may change CPUs queued in the frame queue so far */
 } __attribute__((aligned(64)));
 
 struct game_ctx {
@@ -81,10 +75,11 @@ extern struct gs_tunables tunables;
 extern struct gs_topology topology;
 
 /* task.bpf.c */
-int task_ctx_create(struct task_struct* p, u64 vtime, u32 llc);
+void task_ctx_create(struct task_struct* p, u64 vtime, u32 llc);
 struct task_ctx* task_ctx_of(struct task_struct* p);
-u32 task_wakes(struct task_struct* p, struct task_ctx* tc, u64 now);
-u64 task_key(const struct task_struct* p, struct task_ctx* tc, u32 llc);
+u32 task_wakes(struct task_struct* p, struct task_ctx* tc, u64 now, bool waker_known);
+void task_join_clock(const struct task_struct* p, struct task_ctx* tc, u32 llc);
+u64 task_key(const struct task_struct* p, struct task_ctx* tc, u32 llc, s32 queued, u32 nr_cpus);
 
 /* select_cpu.bpf.c */
 s32 place_frame_thread(struct task_struct* p, s32 prev_cpu);
@@ -123,6 +118,14 @@ static __always_inline struct game_ctx* game_ctx_of(u32 game) {
 
 static __always_inline struct gs_waiter* waiter_of(u32 tid) {
   return &waiters[tid % NR_WAITERS];
+}
+
+/* The queue's time follows the thread that runs, one slice at the most: a thread of tiny weight, far ahead,
+ * does not take everybody's lag with it. */
+static __always_inline void advance_clock(struct llc_ctx* llc, const struct task_ctx* tc) {
+  if (gs_before(llc->now_v, tc->vtime))
+    llc->now_v = gs_before(llc->now_v + tunables.slice_max_ns, tc->vtime) ? llc->now_v + tunables.slice_max_ns
+                                                                          : tc->vtime;
 }
 
 #define counters_here() (&counters[bpf_get_smp_processor_id() % GS_MAX_CPUS])

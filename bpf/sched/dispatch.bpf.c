@@ -19,7 +19,8 @@ static __always_inline bool steal(u32 own) {
   bpf_for(i, 1, nr) {
     u32 llc = (own + i) % nr;
 
-    if ((llc_ctx_of(llc)->frame_queued && serve(DSQ_FRAME_BIT | llc)) || serve(llc)) return true;
+    if ((scx_bpf_dsq_nr_queued(DSQ_FRAME_BIT | llc) > 0 && serve(DSQ_FRAME_BIT | llc)) || serve(llc))
+      return true;
   }
   return false;
 }
@@ -53,15 +54,16 @@ static __always_inline bool keep_other(struct task_struct* prev, struct cpu_ctx*
   u32 nr_cpus = topology.llcs[llc].nr_cpus, looked_at = 0;
   struct task_struct* next;
   struct task_ctx* tc;
-  s32 queued = scx_bpf_dsq_nr_queued(llc);
   bool keep = false;
+  s32 queued;
   u64 key;
 
-  if (queued <= 0 || !prev || !(prev->scx.flags & 1 /* SCX_TASK_QUEUED */)) return false;
+  if (!prev || !(prev->scx.flags & 1 /* SCX_TASK_QUEUED */)) return false;
+  queued = scx_bpf_dsq_nr_queued(llc);
   tc = task_ctx_of(prev);
-  if (!tc) return false;
+  if (queued <= 0 || !tc) return false;
   charge(prev, tc, cc, now);
-  key = task_key(prev, tc, llc);
+  key = task_key(prev, tc, llc, queued, nr_cpus);
   bpf_for_each(scx_dsq, next, llc, 0) {
     if (bpf_cpumask_test_cpu(cpu, next->cpus_ptr)) {
       keep = gs_before(key, next->scx.dsq_vtime);
@@ -70,7 +72,7 @@ static __always_inline bool keep_other(struct task_struct* prev, struct cpu_ctx*
     if (++looked_at >= KEEP_LOOKS_AT) break;
   }
   if (!keep) return false;
-  if (gs_before(llc_ctx_of(llc)->now_v, tc->vtime)) llc_ctx_of(llc)->now_v = tc->vtime;
+  advance_clock(llc_ctx_of(llc), tc);
   compat_set_slice(prev, gs_slice(queued, nr_cpus, prev->scx.weight, tunables.slice_max_ns,
                                   tunables.slice_min_ns, tunables.slice_round_ns));
   return true;
@@ -89,9 +91,14 @@ __hidden void dispatch(s32 cpu, struct task_struct* prev) {
     }
     cc->others_served_ns = now;
   }
-  if (llc_ctx_of(llc)->frame_queued && serve(DSQ_FRAME_BIT | llc)) return;
+  if (scx_bpf_dsq_nr_queued(DSQ_FRAME_BIT | llc) > 0 && serve(DSQ_FRAME_BIT | llc)) return;
   if (keep_frame_thread(prev, cc, now)) return;
   if (keep_other(prev, cc, cpu, llc, now)) return;
   if (serve(llc)) return;
-  if (topology.nr_llcs > 1 && steal(llc)) count(steals);
+  if (topology.nr_llcs > 1 && steal(llc)) {
+    count(steals);
+    return;
+  }
+  /* Nobody waits: it goes on, for a slice of ours instead of the kernel's much longer one. */
+  if (prev && prev->scx.flags & 1 /* SCX_TASK_QUEUED */) compat_set_slice(prev, tunables.slice_max_ns);
 }

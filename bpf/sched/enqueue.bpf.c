@@ -26,28 +26,28 @@ static __always_inline void enqueue_frame_thread(struct task_struct* p, struct t
   /* Asked for a CPU a moment ago, select_cpu() found none; all others (pinned, pre-empted, slice used) look
    * for one now. */
   if (!compat_cpu_selected(p, enq_flags)) victim = place_frame_thread(p, cpu);
-  if (victim >= 0) {
+  /* One that leaves the CPU may be in a section that forbids migration, which its mask does not show yet:
+   * only one that wakes is put on another CPU; for the others that CPU comes to the queue. */
+  if (victim >= 0 && (compat_enq_wakeup(enq_flags) || victim == cpu)) {
     count(frame_preemptions);
     scx_bpf_dsq_insert(p, SCX_DSQ_LOCAL_ON | victim, tunables.slice_frame_ns, SCX_ENQ_PREEMPT);
     return;
   }
   count(frame_queued);
-  if (!tc->frame_queued) {
-    tc->frame_queued = true;
-    tc->frame_queued_llc = llc;
-    __sync_fetch_and_add(&llc_ctx_of(llc)->frame_queued, 1);
-  }
+  if (p->nr_cpus_allowed > 1) __sync_fetch_and_add(&llc_ctx_of(llc)->frame_arrivals, 1);
   /* First come, first served; threads nearer to the frame's start go before those further out. */
   scx_bpf_dsq_insert_vtime(p, DSQ_FRAME_BIT | llc, tunables.slice_frame_ns, now + tc->hop * 100 * GS_USEC,
                            enq_flags);
-  /* A CPU may have gone idle since it was looked for. */
-  kick_idle(p, cpu);
+  if (victim >= 0)
+    scx_bpf_kick_cpu(victim, SCX_KICK_PREEMPT);
+  else /* A CPU may have gone idle since it was looked for. */
+    kick_idle(p, cpu);
 }
 
 __hidden void enqueue(struct task_struct* p, u64 enq_flags) {
   s32 cpu = scx_bpf_task_cpu(p);
   struct task_ctx* tc = task_ctx_of(p);
-  struct cpu_ctx *cc = cpu_ctx_of(cpu), *here = this_cpu_ctx();
+  struct cpu_ctx *cc = cpu_ctx_of(cpu);
   u32 llc = cc->llc % GS_MAX_LLCS, nr_cpus = topology.llcs[llc].nr_cpus;
   bool wakes = compat_enq_wakeup(enq_flags), asked = compat_cpu_selected(p, enq_flags);
   u64 now = bpf_ktime_get_ns(), slice;
@@ -59,7 +59,7 @@ __hidden void enqueue(struct task_struct* p, u64 enq_flags) {
   }
   if (wakes && !asked) {
     count(wakeups);
-    task_wakes(p, tc, now);
+    task_wakes(p, tc, now, p->nr_cpus_allowed == 1);
     if (scx_bpf_test_and_clear_cpu_idle(cpu)) {
       count(idle_dispatches);
       scx_bpf_dsq_insert(p, SCX_DSQ_LOCAL_ON | cpu, tunables.slice_max_ns, 0);
@@ -72,12 +72,13 @@ __hidden void enqueue(struct task_struct* p, u64 enq_flags) {
     queued = scx_bpf_dsq_nr_queued(llc);
     slice = gs_slice(queued > 0 ? queued : 0, nr_cpus, p->scx.weight, tunables.slice_max_ns,
                      tunables.slice_min_ns, tunables.slice_round_ns);
-    scx_bpf_dsq_insert_vtime(p, llc, slice, task_key(p, tc, llc), enq_flags);
+    scx_bpf_dsq_insert_vtime(p, llc, slice, task_key(p, tc, llc, queued, nr_cpus), enq_flags);
     if (wakes && gs_may_preempt(tc->lane, cc->lane, now - cc->run_start_ns, tunables.preempt_granule_ns)) {
       count(interactive_preemptions);
       scx_bpf_kick_cpu(cpu, SCX_KICK_PREEMPT);
       return;
     }
+    /* Asked a moment ago, no CPU was idle; when nobody else waits, one may have become so since. */
+    if (!asked || queued <= 0) kick_idle(p, cpu);
   }
-  if (!asked) kick_idle(p, cpu);
 }

@@ -67,8 +67,8 @@ s32 BPF_PROG(gamesched_init_task, struct task_struct* p, struct scx_init_task_ar
   u32 llc = parent ? parent->llc : this_cpu_ctx()->llc;
   u64 now_v = llc_ctx_of(llc)->now_v;
 
-  if (!parent) return task_ctx_create(p, now_v, llc);
-  return task_ctx_create(p, gs_vtime_at_fork(parent->vtime, now_v, tunables.fork_debit_ns), llc);
+  task_ctx_create(p, parent ? gs_vtime_at_fork(parent->vtime, now_v, tunables.fork_debit_ns) : now_v, llc);
+  return 0;
 }
 
 SEC("struct_ops/gamesched_cpu_online")

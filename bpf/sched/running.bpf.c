@@ -48,23 +48,21 @@ __hidden void running(struct task_struct* p) {
     return;
   }
   record_wait(tc, now);
-  if (tc->frame_queued) {
-    tc->frame_queued = false;
-    __sync_fetch_and_sub(&llc_ctx_of(tc->frame_queued_llc)->frame_queued, 1);
-  }
   cc->lane = tc->lane;
   if (cc->rescuing) {
     /* Served against the frame lane: nobody takes the CPU from it for this slice. */
     cc->rescuing = 0;
     cc->lane = GS_LANE_NONE;
-  } else if (tc->lane != GS_LANE_FRAME && llc->frame_queued) {
+  } else if (tc->lane != GS_LANE_FRAME && cc->frame_arrivals_seen != llc->frame_arrivals) {
     /* A frame thread that looked for a CPU while this one was between two threads saw no victim here, and
-     * queued. */
-    scx_bpf_kick_cpu(bpf_get_smp_processor_id(), SCX_KICK_PREEMPT);
+     * queued: look at the queue again, once. */
+    cc->frame_arrivals_seen = llc->frame_arrivals;
+    if (scx_bpf_dsq_nr_queued(DSQ_FRAME_BIT | cc->llc) > 0)
+      scx_bpf_kick_cpu(bpf_get_smp_processor_id(), SCX_KICK_PREEMPT);
   }
   /* A thread that went straight to an idle CPU never got a key: bring its virtual time here now. */
-  task_key(p, tc, cc->llc);
-  if (gs_before(llc->now_v, tc->vtime)) llc->now_v = tc->vtime;
+  task_join_clock(p, tc, cc->llc);
+  advance_clock(llc, tc);
 }
 
 /* Charges p for what it ran on this CPU since it started or was last charged. */

@@ -59,7 +59,7 @@ __hidden s32 select_cpu(struct task_struct* p, s32 prev_cpu, u64 wake_flags) {
 
   count(wakeups);
   if (!tc) return prev_cpu;
-  lane = task_wakes(p, tc, bpf_ktime_get_ns());
+  lane = task_wakes(p, tc, bpf_ktime_get_ns(), true);
   if (lane == GS_LANE_FRAME && takes_this_cpu(here, prev_cpu) &&
       bpf_cpumask_test_cpu(prev_cpu, p->cpus_ptr)) {
     here->lane = GS_LANE_FRAME;

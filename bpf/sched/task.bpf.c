@@ -23,15 +23,17 @@ __hidden struct task_ctx* task_ctx_of(struct task_struct* p) {
   return tc;
 }
 
-__hidden int task_ctx_create(struct task_struct* p, u64 vtime, u32 llc) {
+/* Without one a thread is still scheduled, only not well: better than a fork that fails. */
+__hidden void task_ctx_create(struct task_struct* p, u64 vtime, u32 llc) {
   struct task_ctx* tc = bpf_task_storage_get(&task_ctxs, p, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
 
-  if (!tc) return -12 /* ENOMEM */;
+  if (!tc) return;
+  /* The storage outlives a detach: nothing of an earlier attach may stay. */
+  __builtin_memset(tc, 0, sizeof(*tc));
   tc->tid = p->pid;
   tc->llc = llc;
   tc->vtime = vtime;
   tc->lane = GS_LANE_NORMAL;
-  return 0;
 }
 
 /* The game a thread belongs to, looked up again only after a game came or went. */
@@ -70,11 +72,10 @@ static __always_inline bool any_window_open(const struct gs_shared_state* state,
 }
 
 static __always_inline u32 game_thread_wakes(struct task_struct* p, struct task_ctx* tc,
-                                             const struct gs_shared_state* state, u64 now) {
-  struct cpu_ctx* cc = this_cpu_ctx();
+                                             const struct gs_shared_state* state, u64 now, bool waker_known) {
   u32 zero = 0;
   struct gs_input_cpu* input = bpf_map_lookup_elem(&input_cpus, &zero);
-  bool by_interrupt = compat_in_interrupt();
+  bool by_interrupt = waker_known && compat_in_interrupt();
 
   tc->evidence = 0;
   if (input && gs_woken_by_input(now, input->sync_ns, tunables.input_wake_ns)) {
@@ -89,7 +90,7 @@ static __always_inline u32 game_thread_wakes(struct task_struct* p, struct task_
     count(periodic_wakeups);
   }
   if (tc->evidence) path_join(tc, 0, now);
-  path_thread_wakes(p, tc, by_interrupt || tc->evidence & GS_EVIDENCE_INPUT, now);
+  path_thread_wakes(p, tc, !waker_known || by_interrupt || tc->evidence & GS_EVIDENCE_INPUT, now);
   if (gs_before(now, tc->frame_until_ns)) {
     count(frame_wakeups);
     return GS_LANE_FRAME;
@@ -98,14 +99,17 @@ static __always_inline u32 game_thread_wakes(struct task_struct* p, struct task_
                           tunables.interactive_burst_ns);
 }
 
-/* Everything that is decided once a wake-up. Returns the lane. */
-__hidden u32 task_wakes(struct task_struct* p, struct task_ctx* tc, u64 now) {
+/*
+ * Everything that is decided once a wake-up. Returns the lane. waker_known: this runs where the wake-up came
+ * from, not on the CPU that a queued wake-up was handed to.
+ */
+__hidden u32 task_wakes(struct task_struct* p, struct task_ctx* tc, u64 now, bool waker_known) {
   u32 zero = 0, lane;
   struct gs_shared_state* state = bpf_map_lookup_elem(&shared_state, &zero);
 
   if (state) refresh_game(p, tc, state);
   if (state && tc->game)
-    lane = game_thread_wakes(p, tc, state, now);
+    lane = game_thread_wakes(p, tc, state, now, waker_known);
   else
     lane = gs_lane_of_other(p->policy == SCHED_IDLE, false, false, tc->burst_avg_ns,
                             tunables.interactive_burst_ns);
@@ -121,14 +125,20 @@ static __always_inline void rebase(struct task_ctx* tc, u32 llc) {
   tc->llc = llc;
 }
 
-/* Where it goes in the queue of an LLC. */
-__hidden u64 task_key(const struct task_struct* p, struct task_ctx* tc, u32 llc) {
-  u64 now_v = llc_ctx_of(llc)->now_v;
-
+/* Brings p's virtual time to the clock of an LLC, no further behind than it may be. */
+__hidden void task_join_clock(const struct task_struct* p, struct task_ctx* tc, u32 llc) {
   rebase(tc, llc);
   tc->vtime = gs_vtime_at_wake(
-      tc->vtime, now_v,
+      tc->vtime, llc_ctx_of(llc)->now_v,
       gs_lag_allowed(tunables.lag_max_ns, tc->burst_ns, p->scx.weight, tunables.burst_max_ns));
-  return gs_deadline_key(tc->vtime, now_v, tc->burst_ns, p->scx.weight, tunables.burst_max_ns,
-                         tunables.wait_max_ns);
+}
+
+/* Where it goes in the queue of an LLC, in which `queued` threads wait for nr_cpus CPUs. */
+__hidden u64 task_key(const struct task_struct* p, struct task_ctx* tc, u32 llc, s32 queued, u32 nr_cpus) {
+  u32 share = p->nr_cpus_allowed < nr_cpus ? p->nr_cpus_allowed : nr_cpus;
+
+  task_join_clock(p, tc, llc);
+  return gs_deadline_key(tc->vtime, llc_ctx_of(llc)->now_v, tc->burst_ns, p->scx.weight,
+                         tunables.burst_max_ns,
+                         gs_wait_max(tunables.wait_max_ns, queued > 0 ? queued : 0, share));
 }

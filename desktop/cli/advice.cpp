@@ -24,7 +24,7 @@ std::string advice(const Status& status) {
            "gameschedd says";
   }
   if (service.state == "unsupported") {
-    return "it needs Linux 6.12 or later with CONFIG_SCHED_CLASS_EXT and CONFIG_DEBUG_INFO_BTF";
+    return "it needs Linux 6.16 or later with CONFIG_SCHED_CLASS_EXT and CONFIG_DEBUG_INFO_BTF";
   }
   if (service.state == "conflict") {
     const std::string& other = status.kernel.scheduler;

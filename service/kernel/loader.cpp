@@ -191,7 +191,7 @@ class KernelBackend final : public Backend {
   void load_scheduler(const Result<void>& process) {
     if (!file_exists(sched_ext_dir / "state")) {
       support_ = {false,
-                  "This kernel has no sched_ext; use Linux 6.12 or later built with CONFIG_SCHED_CLASS_EXT."};
+                  "This kernel has no sched_ext; use Linux 6.16 or later built with CONFIG_SCHED_CLASS_EXT."};
       return;
     }
     if (!process_.loaded()) {
@@ -263,7 +263,17 @@ class KernelBackend final : public Backend {
     return fail_errno("cannot enter process " + std::to_string(tgid), error);
   }
 
+  // A member may fork between being listed and being removed: until a pass finds none, and not for ever.
   void leave_game(uint32_t game_id) {
+    constexpr int passes_max = 32;
+    for (int pass = 0; pass < passes_max; pass++) {
+      const std::vector<uint32_t> members = members_of(game_id);
+      if (members.empty()) return;
+      for (const uint32_t member : members) leave_process(static_cast<pid_t>(member));
+    }
+  }
+
+  std::vector<uint32_t> members_of(uint32_t game_id) const {
     const int map = process_.map_fd("game_processes");
     std::vector<uint32_t> members;
     uint32_t key = 0;
@@ -272,7 +282,7 @@ class KernelBackend final : public Backend {
       gs_game_process entry{};
       if (bpf_map_lookup_elem(map, &key, &entry) == 0 && entry.game == game_id) members.push_back(key);
     }
-    for (const uint32_t member : members) bpf_map_delete_elem(map, &member);
+    return members;
   }
 
   void leave_process(pid_t tgid) {

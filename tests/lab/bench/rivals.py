@@ -147,7 +147,7 @@ class Ours(Rival):
     def ended(self) -> None:
         if not self._expects_scheduler:
             return
-        if enable_seq() != self._enable_seq or kernel_state() != "enabled":
+        if enable_seq() != self._enable_seq or kernel_state() not in ("enabled", "disabling"):
             raise BenchError(f"our scheduler did not stay in place for the whole block: sched_ext is "
                              f"{kernel_state()}; see the journal of gameschedd")
 
