@@ -47,7 +47,7 @@ static __always_inline void enqueue_frame_thread(struct task_struct* p, struct t
 __hidden void enqueue(struct task_struct* p, u64 enq_flags) {
   s32 cpu = scx_bpf_task_cpu(p);
   struct task_ctx* tc = task_ctx_of(p);
-  struct cpu_ctx *cc = cpu_ctx_of(cpu);
+  struct cpu_ctx* cc = cpu_ctx_of(cpu);
   u32 llc = cc->llc % GS_MAX_LLCS, nr_cpus = topology.llcs[llc].nr_cpus;
   bool wakes = compat_enq_wakeup(enq_flags), asked = compat_cpu_selected(p, enq_flags);
   u64 now = bpf_ktime_get_ns(), slice;

@@ -149,6 +149,8 @@ class Configuration(BusTest):
 
         self.assertTrue(heard(r"^STATUS=standby: \S"))
         self.assertTrue(heard(r"^READY=1$"))
+        # The watchdog watches while the scheduler is attached; standby makes no wake-ups.
+        self.caller().register()
         self.assertTrue(heard(r"^WATCHDOG=1$"))
         seen.clear()
         self.reload()

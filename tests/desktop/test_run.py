@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """gamesched-run in every shape: what the game sees, what the service is told, what may go wrong."""
 
+import contextlib
 import os
 import re
 import signal
@@ -51,8 +52,10 @@ class TheGame(DesktopTest):
         self.addCleanup(self.end, game)
         self.assertEqual(game.stdout.readline(), "ready\n")
         game.send_signal(signal.SIGUSR1)
-        game.stdin.write("\n")
-        game.stdin.close()
+        # A shell that waits for the end of read before its trap runs gets its line; one that did not wait is gone.
+        with contextlib.suppress(BrokenPipeError):
+            game.stdin.write("\n")
+            game.stdin.close()
         self.assertEqual(game.wait(BOUND_S), 3)
         self.assertEqual(game.stdout.read(), "got USR1\n")
         game.stdout.close()
