@@ -9,6 +9,9 @@ import signal
 import subprocess
 import time
 
+import dbus
+import dbus.bus
+
 from lab import LabTest, become_realtime, kernel_ops, kernel_state, wait_until
 
 UNIT = "gameschedd.service"
@@ -43,16 +46,49 @@ def status():
     return json.loads(run("gameschedctl", "status", "--json", check=False).stdout)
 
 
+class Bus:
+    """Asks the service and never starts it. In this process, for each start of a program costs the emulator more than the
+    answer."""
+
+    def __init__(self):
+        self._connection = None
+
+    def ask(self, path, interface, method, signature="", *arguments):
+        """None when the service or the bus is not there."""
+        try:
+            if self._connection is None:
+                self._connection = dbus.bus.BusConnection(dbus.bus.BusConnection.TYPE_SYSTEM)
+                self._connection.set_exit_on_disconnect(False)
+            owner = self._connection.get_name_owner(BUS_NAME)
+            return self._connection.call_blocking(owner, path, interface, method, signature, arguments)
+        except dbus.DBusException as error:
+            if not self._connection or not self._connection.get_is_connected():
+                self._connection = None
+            if error.get_dbus_name() in self.ABSENT:
+                return None
+            raise
+
+    ABSENT = {f"org.freedesktop.DBus.Error.{name}"
+              for name in ("NameHasNoOwner", "ServiceUnknown", "NoReply", "Disconnected", "NoServer", "FileNotFound")}
+
+
+bus = Bus()
+
+
 def state():
-    return status().get("state", "not running")
+    found = bus.ask(OBJECT, "org.freedesktop.DBus.Properties", "Get", "ss", BUS_NAME, "State")
+    return "not running" if found is None else str(found)
 
 
 def games():
-    return json.loads(run("gameschedctl", "games", "--json").stdout)
+    """[] too while the service is not there."""
+    found = bus.ask(OBJECT, "org.freedesktop.DBus.ObjectManager", "GetManagedObjects") or {}
+    return [{"path": str(path), "pid": int(game["Pid"]), "uid": int(game["Uid"]), "name": str(game["Name"])}
+            for path, interfaces in found.items() if (game := interfaces.get("org.gamesched.Game1"))]
 
 
 def wait_for_state(wanted):
-    wait_until(lambda: f"state {wanted}, it is {status()}", lambda: state() == wanted, interval_s=0.1)
+    wait_until(lambda: f"state {wanted}, it is {status()}", lambda: state() == wanted)
 
 
 def wait_for_kernel(wanted):
@@ -83,15 +119,17 @@ class Journal:
 
 
 class ServiceTest(LabTest):
-    """`expects_errors` says that a test makes the service complain."""
-
-    expects_errors = False
+    expects_errors = False  # a test that makes the service complain sets it
+    restarts_anyway = False  # in its tests, with settings of its own
+    _stale = False  # it still runs with the settings of a test
 
     def setUp(self):
         super().setUp()
         become_realtime()
         # Ours are more starts a minute than an honest service needs.
         run("systemctl", "reset-failed", UNIT, check=False)
+        if ServiceTest._stale and not self.restarts_anyway:
+            self.restart()
         self.start_service()
         if not (CONFIG / "gamesched.toml").exists():
             configure()
@@ -111,7 +149,8 @@ class ServiceTest(LabTest):
     def _standby(self):
         self.start_service()
         wait_until(lambda: f"no game, there are {games()}", lambda: not games(), interval_s=0.1)
-        wait_for_state("standby")
+        if not ServiceTest._stale:
+            wait_for_state("standby")
 
     def game(self, *argv, **options):
         """A game as root starts it: registered before its first instruction."""
@@ -119,6 +158,8 @@ class ServiceTest(LabTest):
 
     def playing(self):
         game = self.game("sleep", "1000")
+        # Active it may be for another game still.
+        wait_until(lambda: f"game {game.pid} among {games()}", lambda: game.pid in [each["pid"] for each in games()])
         wait_for_state("active")
         return game
 
@@ -127,14 +168,14 @@ class ServiceTest(LabTest):
         process.wait()
 
     def with_drop_in(self, text):
-        """The service, started anew with other settings; as before after the test."""
+        """The service, started anew with other settings."""
         DROP_INS.mkdir(parents=True, exist_ok=True)
         drop_in = DROP_INS / "lab.conf"
         drop_in.write_text(text)
 
         def undo():
             drop_in.unlink()
-            self.restart()
+            ServiceTest._stale = True
 
         self.addCleanup(undo)
         self.restart()
@@ -144,6 +185,7 @@ class ServiceTest(LabTest):
         systemctl("daemon-reload")
         run("systemctl", "reset-failed", UNIT, check=False)
         systemctl("restart", UNIT)
+        ServiceTest._stale = False
 
 
 class Session:

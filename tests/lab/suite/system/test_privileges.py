@@ -7,6 +7,7 @@ from service import UNIT, ServiceTest, games, run, show, state, status
 
 class Unsupported(ServiceTest):
     expects_errors = True
+    restarts_anyway = True
 
     def works_without(self, drop_in, reason):
         self.with_drop_in("[Service]\n" + drop_in)
