@@ -92,7 +92,9 @@ Problem problem_of_error(const sd_bus_error& error) {
   }
   if (error.message == nullptr || *error.message == '\0')
     return problem("gameschedd answered %s", error.name);
-  return problem("%s", error.message);
+  // A sentence; here it is a clause.
+  const size_t size = strlen(error.message);
+  return problem("%.*s", static_cast<int>(error.message[size - 1] == '.' ? size - 1 : size), error.message);
 }
 
 Problem problem_of_bus(int error) {
