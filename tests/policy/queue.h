@@ -83,8 +83,9 @@ class Queue {
     const u64 lag =
         gs_lag_allowed(tunables_.lag_max_ns, thread.since_sleep_ns, thread.weight, tunables_.burst_max_ns);
     thread.vtime = gs_vtime_at_wake(thread.vtime, now_v_, lag);
-    return gs_deadline_key(thread.vtime, now_v_, thread.since_sleep_ns, thread.weight, tunables_.burst_max_ns,
-                           tunables_.wait_max_ns);
+    return gs_deadline_key(
+        thread.vtime, now_v_, thread.since_sleep_ns, thread.weight, tunables_.burst_max_ns,
+        gs_wait_max(tunables_.wait_max_ns, static_cast<u32>(queued_.size()), static_cast<u32>(cpus_.size())));
   }
 
   // By key; of equals the first stays first.
