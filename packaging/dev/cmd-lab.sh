@@ -5,6 +5,15 @@
 # shellcheck source=packaging/dev/lab.sh
 . "$ROOT/packaging/dev/lab.sh"
 
+# Machines run side by side, and nothing is built meanwhile: their disks are not to change.
+prepare_lab() {
+	lock_dev --shared lab
+	done_already need_lab "$@" && return 0
+	lock_dev --exclusive lab
+	need_lab "$@"
+	lock_dev --shared lab
+}
+
 cmd_lab() {
 	local series=7.3 cpus=4 llcs=1 smt=yes fast=no share=
 	while [ $# -gt 0 ]; do
@@ -25,5 +34,6 @@ cmd_lab() {
 	done
 	[ $# -gt 0 ] || die "lab: no command; e.g. ./dev lab -- uname -a"
 	[[ $cpus =~ ^[1-9][0-9]*$ && $llcs =~ ^[1-9][0-9]*$ && $((cpus % llcs)) -eq 0 ]] || die "lab: --cpus must be a multiple of --llcs"
+	prepare_lab "$series"
 	run_lab "$series" "$cpus" "$llcs" "$smt" "$fast" "$share" "$@"
 }

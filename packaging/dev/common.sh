@@ -23,11 +23,38 @@ die() {
 
 key_of() { sha256sum | cut -c1-16; }
 
+# One command works in a .dev at a time; a second one says whom it waits for. The lock is the file's, so it ends
+# with the last process that works for the command, however that ends. A command run by another one is part of it.
+# Who only reads takes --shared; --exclusive and --shared may follow each other.
+LOCK_FD=
+lock_dev() { # --exclusive|--shared COMMAND
+	[ -z "$LOCK_FD" ] && [ "${GAMESCHED_DEV_LOCKED:-}" = "$DEV" ] && return 0
+	[ -n "$LOCK_FD" ] || exec {LOCK_FD}<>"$DEV/lock"
+	if ! flock --nonblock "$1" "$LOCK_FD"; then
+		say "waiting for another command in $DEV: $(head -n 1 "$DEV/lock")"
+		flock "$1" "$LOCK_FD"
+	fi
+	echo "./dev $2 (process $$)" >"$DEV/lock"
+	export GAMESCHED_DEV_LOCKED=$DEV
+}
+
+release_lock() {
+	[ -n "$LOCK_FD" ] || return 0
+	exec {LOCK_FD}>&-
+	LOCK_FD=
+	unset GAMESCHED_DEV_LOCKED
+}
+
+# done_already FUNCTION [ARGUMENT...]: whether it would find nothing to do
+done_already() { (STEPS=look && "$@"); }
+STEPS=run
+
 # step NAME KEY FUNCTION [ARGUMENT...]
 step() {
 	local name=$1 key=$2 stamp=$DEV/stamps/$1 log=$DEV/log/$1.log start=$SECONDS
 	shift 2
 	[ -f "$stamp" ] && [ "$(cat "$stamp")" = "$key" ] && return 0
+	if [ "$STEPS" = look ]; then exit 1; fi
 	say "$name ..."
 	rm -f "$stamp"
 	local failed=0
@@ -105,7 +132,7 @@ remove_tree() {
 }
 
 need_sandbox() {
-	if [ ! -f "$DEV/stamps/sandbox" ]; then require_host_tools; fi
+	if [ ! -f "$DEV/stamps/sandbox" ] && [ "$STEPS" = run ]; then require_host_tools; fi
 	step sandbox "$({ packages; declare -f make_sandbox; } | key_of)" make_sandbox
 }
 

@@ -62,11 +62,10 @@ need_lab() { # SERIES...
 		make_product_image
 }
 
-# run_lab SERIES CPUS LLCS SMT FAST SHARE COMMAND...
+# run_lab SERIES CPUS LLCS SMT FAST SHARE COMMAND...: after need_lab SERIES
 run_lab() {
 	local series=$1 cpus=$2 llcs=$3 smt=$4 fast=$5 share=$6 run status=125
 	shift 6
-	need_lab "$series"
 	run=$(mktemp -d "$DEV/run/lab.XXXXXX")
 	# shellcheck disable=SC2064
 	trap "rm -rf '$run'" EXIT
