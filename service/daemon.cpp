@@ -11,6 +11,7 @@
 
 #include "service/auth/authority.h"
 #include "service/bus/connection.h"
+#include "service/bus/name_watch.h"
 #include "service/bus/requests.h"
 #include "service/bus/scheduler_object.h"
 #include "service/games/journal.h"
@@ -69,6 +70,7 @@ class Daemon {
   policy::Config config_;
   policy::Attachment attachment_;
   bus::Connection connection_;
+  bus::NameWatch names_;
   auth::Authority authority_;
   bus::Requests requests_;
   bus::SchedulerObject object_;
@@ -86,6 +88,7 @@ Daemon::Daemon(const Options& options, const MakeBackend& make_backend)
       attachment_(loop_, *backend_, policy::Controller(config_, read_enabled(config_)),
                   [this] { return registry_.size(); }),
       connection_(loop_, options.bus),
+      names_(loop_, connection_.get(), [this](const std::string& name) { registry_.end_held_by(name); }),
       authority_(loop_, connection_.get()),
       requests_(authority_, registry_, attachment_,
                 policy::EnabledStore(file_in(options.state_folder, "enabled"))),
@@ -100,14 +103,16 @@ Daemon::Daemon(const Options& options, const MakeBackend& make_backend)
                {"GAMESCHED_GAME_NAME", game.options.name},
                {"GAMESCHED_GAME_PID", std::to_string(game.pid)},
                {"GAMESCHED_GAME_UID", std::to_string(game.uid)}});
+    if (!game.holder.empty()) names_.watch(game.holder);
     object_.game_added(game);
     attachment_.schedule();
     write_journal_.schedule();
   };
   registry_.on_ended = [this](const games::Game& game, games::EndReason reason) {
-    log::info("Game " + game.options.name + " (process " + std::to_string(game.pid) +
-                  (reason == games::EndReason::ProcessEnded ? ") ended" : ") unregistered"),
+    log::info("Game " + game.options.name + " (process " + std::to_string(game.pid) + ") " +
+                  std::string(to_string(reason)),
               {{"GAMESCHED_GAME", std::to_string(game.id)}, {"GAMESCHED_GAME_NAME", game.options.name}});
+    if (!game.holder.empty()) names_.unwatch(game.holder);
     object_.game_ended(game);
     attachment_.schedule();
     write_journal_.schedule();
@@ -152,7 +157,7 @@ bool Daemon::read_enabled(const policy::Config& config) const {
 }
 
 void Daemon::take_up_games() {
-  const auto adopted = journal_.adopt_into(registry_);
+  const auto adopted = journal_.adopt_into(registry_, connection_.bus_id());
   if (!adopted) {
     log::warning("Games registered before the restart are lost: " + adopted.error().message);
   } else if (*adopted > 0) {
@@ -161,7 +166,7 @@ void Daemon::take_up_games() {
 }
 
 void Daemon::write_journal() {
-  if (auto written = journal_.write(registry_); !written) {
+  if (auto written = journal_.write(registry_, connection_.bus_id()); !written) {
     log::warning("The games will be forgotten at a restart of the service: " + written.error().message);
   }
 }

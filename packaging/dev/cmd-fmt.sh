@@ -2,5 +2,5 @@
 # shellcheck shell=bash
 cmd_fmt() {
 	need_sandbox
-	in_sandbox sh -c 'git -c safe.directory=/src ls-files -z "*.cpp" "*.h" "*.c" | xargs -0 clang-format-19 -i'
+	in_sandbox sh -c 'find bpf service desktop tests -name "*.cpp" -o -name "*.h" -o -name "*.c" | xargs clang-format-19 -i'
 }

@@ -15,7 +15,7 @@
 
 namespace gamesched::bus {
 
-// Far above what the known options can be: three of them, 192 bytes of text.
+// Far above what the known options can be: four of them, 192 bytes of text.
 constexpr std::size_t max_option_count = 8;
 constexpr std::size_t max_option_bytes = 4096;  // keys and values
 

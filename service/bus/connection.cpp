@@ -2,6 +2,7 @@
 #include "service/bus/connection.h"
 
 #include <systemd/sd-bus.h>
+#include <systemd/sd-id128.h>
 
 #include <cerrno>
 #include <cstring>
@@ -46,6 +47,15 @@ void Connection::request_name(const std::string& name) {
     throw std::runtime_error(name + " belongs to another process; gameschedd is running already");
   }
   throw std::runtime_error("cannot take the name " + name + " on the bus: " + std::strerror(-result));
+}
+
+std::string Connection::bus_id() const {
+  sd_id128_t id;
+  const int result = sd_bus_get_bus_id(bus_, &id);
+  if (result < 0)
+    throw std::runtime_error(std::string("cannot ask for the bus's id: ") + std::strerror(-result));
+  char text[SD_ID128_STRING_MAX];
+  return sd_id128_to_string(id, text);
 }
 
 bool Connection::call_allows_interaction() const {

@@ -28,6 +28,9 @@ class Connection {
   // Throws std::runtime_error when another process has it.
   void request_name(const std::string& name);
 
+  // Of this bus, from its start to its end: unique names mean something together with it only.
+  std::string bus_id() const;
+
   // Whether the sender of the call being handled agreed to be asked for a password.
   bool call_allows_interaction() const;
 

@@ -85,8 +85,9 @@ Result<games::GameId> Requests::enter(Registration& request) {
     return fail(Error::Code::NotYourProcess, "Process " + std::to_string(facts->tgid) +
                                                  " changed its user while the request was being decided.");
   }
+  std::string holder = request.options.hold ? request.caller.name : "";
   return registry_.add(std::move(request.pidfd), *facts, request.caller.uid, std::move(request.options),
-                       realtime_usec());
+                       realtime_usec(), std::move(holder));
 }
 
 void Requests::unregister_game(Sender sender, std::string path, Reply<void> reply) {

@@ -45,9 +45,11 @@ Result<games::GameOptions> options_of(const std::map<std::string, sdbus::Variant
         out.target_fps = fps;
         return games::check_target_fps(fps);
       });
+    } else if (key == "hold") {
+      taken = value_of<bool>(key, value, "b").transform([&](bool hold) { out.hold = hold; });
     } else {
-      taken = fail(Error::Code::InvalidArgument,
-                   "There is no option \"" + cleaned(key, 64) + "\"; known are name, app-id and target-fps.");
+      taken = fail(Error::Code::InvalidArgument, "There is no option \"" + cleaned(key, 64) +
+                                                     "\"; known are name, app-id, target-fps and hold.");
     }
     if (!taken) return std::unexpected(taken.error());
   }

@@ -30,6 +30,7 @@ Number number(const json& object, const char* key) {
 }
 
 Game game_of(const json& object) {
+  const auto holder = object.value("holder", std::string{});
   return {.id = number<GameId>(object, "id"),
           .slot = 0,
           .pid = number<pid_t>(object, "pid"),
@@ -39,7 +40,16 @@ Game game_of(const json& object) {
           .since_realtime_usec = number<uint64_t>(object, "since_usec"),
           .options = {.name = object.at("name").get<std::string>(),
                       .app_id = object.at("app_id").get<std::string>(),
-                      .target_fps = number<uint32_t>(object, "target_fps")}};
+                      .target_fps = number<uint32_t>(object, "target_fps"),
+                      .hold = !holder.empty()},
+          .holder = holder};
+}
+
+// As the bus makes them; nothing else gets into a match rule.
+bool is_unique_name(std::string_view name) {
+  constexpr std::size_t max_name_bytes = 255;
+  return name.starts_with(':') && name.size() <= max_name_bytes &&
+         name.find_first_not_of("0123456789.", 1) == name.npos;
 }
 
 }  // namespace
@@ -56,8 +66,11 @@ std::string to_json(const Record& record) {
                      {"name", game.options.name},
                      {"app_id", game.options.app_id},
                      {"target_fps", game.options.target_fps}});
+    if (!game.holder.empty()) games.back()["holder"] = game.holder;
   }
-  return json{{"version", version}, {"next_id", record.next_id}, {"games", games}}.dump(1) + "\n";
+  return json{{"version", version}, {"next_id", record.next_id}, {"bus", record.bus_id}, {"games", games}}
+             .dump(1) +
+         "\n";
 }
 
 Result<Record> from_json(std::string_view text) {
@@ -66,7 +79,9 @@ Result<Record> from_json(std::string_view text) {
     if (document.at("version").get<int>() != version) {
       return fail(Error::Code::System, "the record of games is of another version");
     }
-    Record record{.next_id = number<GameId>(document, "next_id"), .games = {}};
+    Record record{.next_id = number<GameId>(document, "next_id"),
+                  .bus_id = document.value("bus", std::string{}),
+                  .games = {}};
     for (const json& entry : document.at("games")) {
       try {
         record.games.push_back(game_of(entry));
@@ -80,14 +95,14 @@ Result<Record> from_json(std::string_view text) {
   }
 }
 
-Result<void> Journal::write(const Registry& registry) const {
-  Record record{.next_id = registry.next_id(), .games = {}};
+Result<void> Journal::write(const Registry& registry, const std::string& bus_id) const {
+  Record record{.next_id = registry.next_id(), .bus_id = bus_id, .games = {}};
   for (const Game* game : registry.all()) record.games.push_back(*game);
   // In memory (tmpfs): a restart of the machine ends the games too.
   return replace_file(file_, to_json(record), 0600, Durability::Memory);
 }
 
-Result<std::size_t> Journal::adopt_into(Registry& registry) const {
+Result<std::size_t> Journal::adopt_into(Registry& registry, const std::string& bus_id) const {
   if (!file_exists(file_)) return 0;
   const auto record = read_file(file_, max_bytes).and_then(from_json);
   if (!record) return std::unexpected(record.error());
@@ -96,6 +111,7 @@ Result<std::size_t> Journal::adopt_into(Registry& registry) const {
   for (const Game& game : record->games) {
     UniqueFd pidfd(static_cast<int>(syscall(SYS_pidfd_open, game.pid, 0)));
     if (!pidfd || !check_options(game.options)) continue;
+    if (!game.holder.empty() && (record->bus_id != bus_id || !is_unique_name(game.holder))) continue;
     const auto facts = inspect(pidfd.get());
     if (!facts || !may_be_game(*facts, getpid())) continue;
     if (facts->start_ticks != game.start_ticks || facts->ruid != game.uid) continue;

@@ -18,6 +18,7 @@ namespace gamesched::games {
 
 struct Record {
   GameId next_id = 1;
+  std::string bus_id;  // of the bus on which the games' holders have their names
   std::vector<Game> games;
 };
 
@@ -29,9 +30,10 @@ class Journal {
  public:
   explicit Journal(std::filesystem::path file) : file_(std::move(file)) {}
 
-  Result<void> write(const Registry& registry) const;
-  // Games of the record whose process still lives and is the same; returns how many were taken up.
-  Result<std::size_t> adopt_into(Registry& registry) const;
+  Result<void> write(const Registry& registry, const std::string& bus_id) const;
+  // Games of the record whose process still lives and is the same; returns how many were taken up. On another
+  // bus than the record's no holder can be; whether one still is on this bus is for the caller to find out.
+  Result<std::size_t> adopt_into(Registry& registry, const std::string& bus_id) const;
 
  private:
   std::filesystem::path file_;

@@ -19,6 +19,7 @@ struct GameOptions {
   std::string name;         // "": use the process's name
   std::string app_id;       // "": unknown
   uint32_t target_fps = 0;  // 0: unknown
+  bool hold = false;        // the registration ends with its registrar's bus name, too
 };
 
 // InvalidArgument, the sentence names the option. A target_fps of 0 is "not given" to the first, wrong to the

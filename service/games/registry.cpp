@@ -32,6 +32,18 @@ Result<GameId> id_of_path(std::string_view path) {
   return id;
 }
 
+std::string_view to_string(EndReason reason) {
+  switch (reason) {
+    case EndReason::ProcessEnded:
+      return "ended";
+    case EndReason::Unregistered:
+      return "unregistered";
+    case EndReason::HolderLeft:
+      return "was left by who registered it";
+  }
+  return "ended";
+}
+
 Registry::~Registry() {
   for (const auto& [id, entry] : games_) backend_.remove_game(entry.game.slot);
 }
@@ -59,7 +71,7 @@ Result<void> Registry::room_for(const ProcessFacts& facts, uid_t registered_by) 
 }
 
 Result<GameId> Registry::add(UniqueFd pidfd, const ProcessFacts& facts, uid_t registered_by,
-                             GameOptions options, uint64_t now_realtime_usec) {
+                             GameOptions options, uint64_t now_realtime_usec, std::string holder) {
   if (auto room = room_for(facts, registered_by); !room) return std::unexpected(room.error());
   if (options.name.empty()) options.name = facts.comm;
   Game game{.id = next_id_,
@@ -69,7 +81,8 @@ Result<GameId> Registry::add(UniqueFd pidfd, const ProcessFacts& facts, uid_t re
             .registered_by = registered_by,
             .start_ticks = facts.start_ticks,
             .since_realtime_usec = now_realtime_usec,
-            .options = std::move(options)};
+            .options = std::move(options),
+            .holder = std::move(holder)};
   const GameId id = game.id;
   if (auto inserted = insert(std::move(pidfd), std::move(game)); !inserted)
     return std::unexpected(inserted.error());
@@ -106,11 +119,19 @@ Result<void> Registry::insert(UniqueFd pidfd, Game game) {
 
 Result<void> Registry::remove(GameId id, uid_t caller) {
   const Game* const game = find(id);
-  if (game == nullptr || (caller != 0 && game->uid != caller)) {
+  if (game == nullptr || (caller != 0 && caller != game->uid && caller != game->registered_by)) {
     return fail(Error::Code::NoSuchGame, "There is no such game of yours; it may have ended already.");
   }
   end(id, EndReason::Unregistered);
   return {};
+}
+
+void Registry::end_held_by(const std::string& holder) {
+  std::vector<GameId> held;
+  for (const auto& [id, entry] : games_) {
+    if (entry.game.holder == holder) held.push_back(id);
+  }
+  for (const GameId id : held) end(id, EndReason::HolderLeft);
 }
 
 void Registry::end(GameId id, EndReason reason) {

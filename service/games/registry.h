@@ -2,7 +2,8 @@
 //
 // The registered games. A game is held by a pidfd: its process's end ends it,
 // whatever becomes of the bus name that registered it (gamesched-run becomes the
-// game by exec). The registry tells the kernel first, then its listener.
+// game by exec). One that was registered with a holder ends with that bus name,
+// too. The registry tells the kernel first, then its listener.
 //
 // Ids of games are never used twice; slots 1..256 are the kernel's and are.
 #pragma once
@@ -35,9 +36,11 @@ struct Game {
   uint64_t start_ticks = 0;
   uint64_t since_realtime_usec = 0;
   GameOptions options;  // name never empty
+  std::string holder;   // unique bus name; "": only the process holds it
 };
 
-enum class EndReason { ProcessEnded, Unregistered };
+enum class EndReason { ProcessEnded, Unregistered, HolderLeft };
+std::string_view to_string(EndReason reason);  // "ended", ...: what a game did
 
 class Registry {
  public:
@@ -55,11 +58,13 @@ class Registry {
   // `facts` are those of `pidfd`, admitted by may_be_game(). AlreadyRegistered, LimitsExceeded, or the
   // kernel's error.
   Result<GameId> add(UniqueFd pidfd, const ProcessFacts& facts, uid_t registered_by, GameOptions options,
-                     uint64_t now_realtime_usec);
+                     uint64_t now_realtime_usec, std::string holder = {});
   // Takes up a game of an earlier run of the daemon under its old id.
   Result<void> adopt(UniqueFd pidfd, const Game& game);
-  // NoSuchGame also when the game is another user's: nothing tells the two apart. Root may end any.
+  // Its user may, who registered it, and root. NoSuchGame to everybody else: nothing tells the two apart.
   Result<void> remove(GameId id, uid_t caller);
+  // That name has left the bus.
+  void end_held_by(const std::string& holder);
 
   const Game* find(GameId id) const;
   std::vector<const Game*> all() const;

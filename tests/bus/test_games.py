@@ -110,6 +110,7 @@ class WhatIsRefused(BusTest):
             "rate of another type": {"target-fps": ("i", 60)},
             "name of another type": {"name": ("i", 60)},
             "deep variant": {"name": ("a{sv}", {})},
+            "hold of another type": {"hold": ("s", "yes")},
             "unknown option": {"nice": ("i", -20)},
         }
         for what, options in wrong.items():
@@ -192,6 +193,31 @@ class AGame(BusTest):
         self.assertIn(path, self.root.objects())
         self.assertEqual(self.kernel_games(), {game.pid})
 
+    def test_registered_with_a_hold_ends_with_its_registrar(self):
+        player = self.caller()
+        games = [self.process(uid=player.uid) for _ in range(3)]
+        for game in games[:2]:
+            player.register(pid=game.pid, options={"hold": ("b", True)})
+        path = player.register(pid=games[2].pid, options={"hold": ("b", False)})
+        # A hold adds an end, it takes none away.
+        games[0].kill()
+        games[0].wait()
+        wait_for(lambda: len(self.root.objects()) == 2, "the end of the first game")
+        player.kill()
+        wait_for(lambda: set(self.root.objects()) == {path}, "the end of the held game")
+        self.assertEqual(self.kernel_games(), {games[2].pid})
+
+    def test_registered_with_a_hold_by_one_that_left_at_once_ends(self):
+        """The kill falls anywhere: before the call was seen, while it is, after the answer."""
+        game = self.process()
+        for delay in range(25):
+            player = self.caller(0)
+            player.send(op="register", pid=game.pid, options={"hold": ("b", True)})
+            for _ in range(delay * 400):
+                os.getpid()
+            player.kill()
+            wait_for(lambda: self.root.objects() == {} and self.kernel_games() == set(), "no game")
+
     def test_ends_when_unregistered_and_its_path_never_comes_back(self):
         player = self.caller()
         first = player.register()
@@ -208,6 +234,15 @@ class AGame(BusTest):
         self.assertIn(path, self.root.objects())
         self.root.unregister(path=path)
         self.assertEqual(self.root.objects(), {})
+
+    def test_of_another_user_can_be_ended_by_both(self):
+        for ended_by_registrar in (True, False):
+            with self.subTest(ended_by_registrar=ended_by_registrar):
+                registrar, owner = self.caller(), self.caller()
+                path = registrar.register(pid=self.process(uid=owner.uid).pid)
+                self.assert_refused("NoSuchGame", self.caller().unregister, path=path)
+                (registrar if ended_by_registrar else owner).unregister(path=path)
+                self.assertEqual(self.root.objects(), {})
 
     def test_is_registered_once(self):
         player = self.caller()

@@ -72,6 +72,18 @@ class ARestart(BusTest):
         stays.wait()
         wait_for(lambda: set(self.root.objects()) == {new}, "the end of the game")
 
+    def test_keeps_a_hold_while_its_holder_is_on_the_bus(self):
+        stays, leaves = self.caller(), self.caller()
+        games = [self.process(uid=holder.uid) for holder in (stays, leaves)]
+        path = stays.register(pid=games[0].pid, options={"hold": ("b", True)})
+        leaves.register(pid=games[1].pid, options={"hold": ("b", True)})
+        self.stop_daemon(signal.SIGKILL)
+        leaves.kill()
+        self.start_daemon()
+        wait_for(lambda: set(self.root.objects()) == {path}, "the end of the one whose holder left meanwhile")
+        stays.kill()
+        wait_for(lambda: self.root.objects() == {}, "the end of the other")
+
     def test_believes_nothing_that_does_not_fit(self):
         player = self.caller()
         game = self.process(uid=player.uid)
@@ -79,7 +91,8 @@ class ARestart(BusTest):
         record = self.folder / "run" / "games.json"
         good = wait_for(lambda: record.exists() and json.loads(record.read_text()), "the record")
         for change in ({"start_ticks": 1}, {"uid": 0}, {"pid": 1}, {"pid": -1}, {"pid": 2**40}, {"name": "a\nb"},
-                       {"name": 7}, {"app_id": "x" * 129}, {"id": 0}, {"target_fps": 5000}, {"uid": "x"}):
+                       {"name": 7}, {"app_id": "x" * 129}, {"id": 0}, {"target_fps": 5000}, {"uid": "x"},
+                       {"holder": ":1.1',arg2='"}, {"holder": "org.example.Name"}, {"holder": 7}):
             with self.subTest(change):
                 self.stop_daemon(signal.SIGKILL)
                 broken = {**good, "games": [{**good["games"][0], **change}]}

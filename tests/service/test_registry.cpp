@@ -52,15 +52,17 @@ class ARegistry : public tests::Folder {
     auto made = std::make_unique<Registry>(loop, backend);
     made->on_added = [this](const Game& game) { told.push_back("+" + game.options.name); };
     made->on_ended = [this](const Game& game, EndReason reason) {
-      told.push_back((reason == EndReason::ProcessEnded ? "ended " : "unregistered ") + game.options.name);
+      told.push_back(std::string(to_string(reason)) + " " + game.options.name);
     };
     return made;
   }
-  Result<GameId> add(const Child& child, const std::string& name = "game", uid_t by = 1000) {
+  Result<GameId> add(const Child& child, const std::string& name = "game", uid_t by = 1000,
+                     const std::string& holder = "") {
     UniqueFd pidfd = child.pidfd();
     const auto facts = inspect(pidfd.get());
     if (!facts) return std::unexpected(facts.error());
-    return registry->add(std::move(pidfd), *facts, by, {.name = name, .app_id = "", .target_fps = 0}, 77);
+    return registry->add(std::move(pidfd), *facts, by, {.name = name, .app_id = "", .target_fps = 0}, 77,
+                         holder);
   }
   template <typename Condition>
   void run_until(Condition condition) {
@@ -127,6 +129,26 @@ TEST_F(ARegistry, LeavesNothingWhenTheKernelRefuses) {
   EXPECT_TRUE(add(other));
 }
 
+TEST_F(ARegistry, EndsWhatAHolderThatLeftHeldAndNothingElse) {
+  Child a, b, c;
+  ASSERT_TRUE(add(a, "held", 1000, ":1.7"));
+  const GameId others = add(b, "another's", 1000, ":1.70").value();
+  const GameId free = add(c, "free", 1000).value();
+  registry->end_held_by(":1.7");
+  EXPECT_EQ(told.back(), "was left by who registered it held");
+  EXPECT_EQ(registry->size(), 2U);
+  EXPECT_NE(registry->find(others), nullptr);
+  EXPECT_NE(registry->find(free), nullptr);
+}
+
+TEST_F(ARegistry, WhoRegisteredAGameMayEndIt) {
+  Child child;
+  const uid_t registrar = getuid() + 5;
+  const GameId id = add(child, "game", registrar).value();
+  EXPECT_FALSE(registry->remove(id, registrar + 1));
+  EXPECT_TRUE(registry->remove(id, registrar));
+}
+
 TEST_F(ARegistry, OnlyItsUserOrRootEndsAGame) {
   Child child;
   const GameId id = add(child).value();
@@ -169,22 +191,44 @@ TEST_F(ARegistry, IsTakenUpAgainFromItsRecord) {
   const GameId id = add(stays, "stays").value();
   const GameId gone = add(ends, "ends").value();
   const Journal journal(path() / "games.json");
-  ASSERT_TRUE(journal.write(*registry));
+  ASSERT_TRUE(journal.write(*registry, "bus"));
   const uint64_t ticks = registry->find(id)->start_ticks;
   registry.reset();
   ends.end();
 
   registry = make_registry();
   told.clear();
-  EXPECT_EQ(journal.adopt_into(*registry).value(), 1U);
+  EXPECT_EQ(journal.adopt_into(*registry, "bus").value(), 1U);
   ASSERT_NE(registry->find(id), nullptr);
   EXPECT_EQ(registry->find(id)->start_ticks, ticks);
   EXPECT_EQ(told, std::vector<std::string>{"+stays"});
   EXPECT_GT(registry->next_id(), gone) << "an id is never used twice, over restarts too";
 }
 
+TEST_F(ARegistry, TakesUpAHeldGameOnlyOnTheBusOfItsHolder) {
+  Child child;
+  const GameId id = add(child, "held", 1000, ":1.7").value();
+  const Journal journal(path() / "games.json");
+  ASSERT_TRUE(journal.write(*registry, "this bus"));
+  registry = make_registry();
+  EXPECT_EQ(journal.adopt_into(*registry, "the bus after it").value(), 0U);
+  EXPECT_EQ(journal.adopt_into(*registry, "this bus").value(), 1U);
+  EXPECT_EQ(registry->find(id)->holder, ":1.7");
+  registry->end_held_by(":1.7");
+  EXPECT_EQ(registry->size(), 0U);
+}
+
+TEST_F(ARegistry, BelievesNoHolderThatIsNoUniqueName) {
+  Child child;
+  ASSERT_TRUE(add(child, "held", 1000, ":1.7',arg0=''"));
+  const Journal journal(path() / "games.json");
+  ASSERT_TRUE(journal.write(*registry, "bus"));
+  registry = make_registry();
+  EXPECT_EQ(journal.adopt_into(*registry, "bus").value(), 0U);
+}
+
 TEST(ARecord, CutAtAnyByteIsRefused) {
-  Record record{.next_id = 9, .games = {}};
+  Record record{.next_id = 9, .bus_id = "b", .games = {}};
   record.games.push_back({.id = 3,
                           .slot = 1,
                           .pid = 42,
@@ -192,7 +236,8 @@ TEST(ARecord, CutAtAnyByteIsRefused) {
                           .registered_by = 65534,
                           .start_ticks = 5,
                           .since_realtime_usec = 6,
-                          .options = {.name = "☃", .app_id = "a", .target_fps = 60}});
+                          .options = {.name = "☃", .app_id = "a", .target_fps = 60},
+                          .holder = ":1.1"});
   const std::string text = to_json(record);
   const auto back = from_json(text);
   ASSERT_TRUE(back);
