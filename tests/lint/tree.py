@@ -31,7 +31,7 @@ class Tree:
     def walk(self):
         for folder, subfolders, names in os.walk(self.root):
             subfolders[:] = [name for name in subfolders if name not in IGNORED]
-            for name in names:
+            for name in sorted(set(names) - IGNORED):  # in a worktree .git is a file
                 yield str((pathlib.Path(folder) / name).relative_to(self.root))
 
     def having(self, *suffixes):
