@@ -73,14 +73,16 @@ Result<Stat> parse_stat(std::string_view text) {
   if (open == text.npos || close == text.npos || close < open) {
     return fail(Error::Code::System, "/proc/PID/stat has no name");
   }
-  // After the name: field 3 (state) is words[0], 9 (flags) is [6], 22 (starttime) is [19].
+  // After the name: field 3 (state) is words[0], 4 (ppid) is [1], 9 (flags) is [6], 22 (starttime) is [19].
   const auto rest = words(text.substr(close + 1));
   if (rest.size() < 20 || rest[0].size() != 1)
     return fail(Error::Code::System, "/proc/PID/stat is too short");
+  const auto ppid = number<pid_t>(rest[1]);
   const auto flags = number<uint64_t>(rest[6]);
   const auto start = number<uint64_t>(rest[19]);
-  if (!flags || !start) return fail(Error::Code::System, "/proc/PID/stat has no numbers where they belong");
-  return Stat{std::string(text.substr(open + 1, close - open - 1)), rest[0][0], *flags, *start};
+  if (!ppid || !flags || !start)
+    return fail(Error::Code::System, "/proc/PID/stat has no numbers where they belong");
+  return Stat{std::string(text.substr(open + 1, close - open - 1)), rest[0][0], *flags, *start, *ppid};
 }
 
 Result<Status> parse_status(std::string_view text) {

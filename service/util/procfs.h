@@ -20,6 +20,7 @@ struct Stat {
   char state = '?';  // proc_pid_stat(5)
   uint64_t flags = 0;
   uint64_t start_ticks = 0;  // since boot
+  pid_t ppid = 0;
 
   bool is_zombie() const { return state == 'Z' || state == 'X' || state == 'x'; }
   bool is_kernel_thread() const { return (flags & pf_kthread) != 0; }

@@ -2,11 +2,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A gameschedd that does what a test needs, on the bus of DBUS_SYSTEM_BUS_ADDRESS.
 
-  fake_service.py LOG [--state STATE] [--fail ERROR | --hang | --vanish]
+  fake_service.py LOG [--state STATE] [--room N] [--fail ERROR | --hang | --vanish]
 
   --fail    every method, and Properties.Get and GetAll, answers org.gamesched.Error.ERROR (or a whole name)
   --hang    nothing is ever answered
   --vanish  every call ends the process, as when the service is restarted meanwhile
+  --strict  RegisterGame answers AlreadyRegistered to a second one of the same process
+  --room    RegisterGame answers LimitsExceeded to the games beyond N
 
 Writes one JSON line to LOG when it owns the name ({"ready": true}) and one for each call, with the pid
 that a received pidfd names.
@@ -50,6 +52,11 @@ class Service(dbus.service.Object):
         self.log = log
         self.enabled = True
         self.games = {}
+        self.count = 0
+
+    def games_alive(self):
+        """Those whose process has not ended, as gameschedd sees by their pidfds."""
+        return {path: game for path, game in self.games.items() if os.path.exists(f"/proc/{game[GAME]['Pid']}")}
 
     def record(self, **entry):
         self.log.write(json.dumps(entry) + "\n")
@@ -74,13 +81,29 @@ class Service(dbus.service.Object):
         self.record(call="RegisterGame", pid=pid, sender=sender,
                     options={str(k): v for k, v in options.items()},
                     types={str(k): type(v).__name__ for k, v in options.items()})
-        path = dbus.ObjectPath(f"{PATH}/game/{len(self.games) + 1}")
+        known = [path for path, game in self.games_alive().items() if game[GAME]["Pid"] == pid]
+        if known and self.options.strict:
+            refused = Refused("AlreadyRegistered")
+            refused.args = (f"Process {pid} is registered already as {known[0]}",)
+            return failed(refused)
+        if self.options.room is not None and len(self.games_alive()) >= self.options.room:
+            return failed(Refused("LimitsExceeded"))
+        self.count += 1
+        path = dbus.ObjectPath(f"{PATH}/game/{self.count}")
         self.games[path] = {GAME: {
             "Pid": dbus.UInt32(pid), "Uid": dbus.UInt32(os.getuid()), "Name": options.get("name", ""),
             "AppId": options.get("app-id", ""), "Source": "registered",
             "Since": dbus.UInt64(1_700_000_000_000_000 + len(self.games)),
             "TargetFps": options.get("target-fps", dbus.UInt32(0))}}
         self.answer(path, done, failed)
+
+    @dbus.service.method(NAME, in_signature="o", async_callbacks=("done", "failed"))
+    def UnregisterGame(self, path, done, failed):
+        game = self.games.pop(path, None)
+        self.record(call="UnregisterGame", pid=int(game[GAME]["Pid"]) if game else None)
+        if game is None:
+            return failed(Refused("NoSuchGame"))
+        self.answer(None, done, failed)
 
     @dbus.service.method(NAME, in_signature="b", async_callbacks=("done", "failed"))
     def SetEnabled(self, enabled, done, failed):
@@ -113,6 +136,8 @@ def main():
     parser.add_argument("log")
     parser.add_argument("--state", default="standby")
     parser.add_argument("--fail")
+    parser.add_argument("--room", type=int)
+    parser.add_argument("--strict", action="store_true")
     parser.add_argument("--hang", action="store_true")
     parser.add_argument("--vanish", action="store_true")
     options = parser.parse_args()

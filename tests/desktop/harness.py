@@ -16,6 +16,7 @@ import unittest
 
 RUN = os.environ["GAMESCHED_RUN"]
 CTL = os.environ["GAMESCHEDCTL"]
+BRIDGE = os.environ["GAMESCHED_GAMEMODE"]
 FAKE = pathlib.Path(__file__).with_name("fake_service.py")
 BOUND_S = 60
 
@@ -63,14 +64,28 @@ class DesktopTest(unittest.TestCase):
         self.env = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8",
                     "DBUS_SYSTEM_BUS_ADDRESS": f"unix:path={self.folder}/bus"}
 
-    def start_bus(self):
-        (self.folder / "services").mkdir()
-        config = self.folder / "bus.conf"
-        config.write_text(BUS_CONFIG.format(folder=self.folder))
-        with (self.folder / "bus.log").open("w") as log:
-            bus = subprocess.Popen(["dbus-daemon", f"--config-file={config}", "--nofork", "--nosyslog"], stderr=log)
+    def start_bus(self, folder=None):
+        folder = folder or self.folder
+        (folder / "services").mkdir(exist_ok=True)
+        (folder / "bus").unlink(missing_ok=True)
+        config = folder / "bus.conf"
+        config.write_text(BUS_CONFIG.format(folder=folder))
+        with (folder / "bus.log").open("w") as log:
+            bus = subprocess.Popen(["dbus-daemon", f"--config-file={config}", "--nofork", "--nosyslog"], stderr=log,
+                                   env=self.env)
         self.addCleanup(self.end, bus)
-        wait_for((self.folder / "bus").exists, "dbus-daemon's socket")
+        wait_for((folder / "bus").exists, "dbus-daemon's socket")
+        return bus
+
+    def start_session_bus(self):
+        """The user's own bus, with GameMode's name to be activated on it."""
+        folder = self.folder / "session"
+        (folder / "services").mkdir(parents=True)
+        (folder / "run").mkdir(mode=0o700)
+        self.env |= {"DBUS_SESSION_BUS_ADDRESS": f"unix:path={folder}/bus", "XDG_RUNTIME_DIR": str(folder / "run")}
+        (folder / "services" / "com.feralinteractive.GameMode.service").write_text(
+            f"[D-BUS Service]\nName=com.feralinteractive.GameMode\nExec={BRIDGE}\n")
+        return self.start_bus(folder)
 
     def make_activatable(self, *arguments):
         """The bus starts the fake when somebody calls it, as systemd starts gameschedd."""
