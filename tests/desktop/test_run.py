@@ -65,7 +65,7 @@ class TheGame(DesktopTest):
         files = [f"/proc/self/{name}" for name in ("environ", "limits", "cgroup", "oom_score_adj", "autogroup")]
         plain = self.execute(*launcher, "cat", *files, **options).stdout
         status = self.execute(*launcher, "cat", "/proc/self/status", **options).stdout
-        kept = re.findall(r"^(?:Name|Umask|Uid|Gid|Groups|Sig\w+|Shd\w+|Cap\w+|NoNewPrivs|Seccomp|Threads|"
+        kept = re.findall(r"^(?:Name|Umask|Uid|Gid|Groups|Sig(?!Q)\w+|Shd\w+|Cap\w+|NoNewPrivs|Seccomp|Threads|"
                           r"Cpus_allowed)\b.*$", status, re.MULTILINE)
         files = self.execute(*launcher, "ls", "/proc/self/fd", **options).stdout
         return {"plain": plain, "status": kept, "files": files}
