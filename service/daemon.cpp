@@ -20,6 +20,8 @@
 #include "service/policy/attachment.h"
 #include "service/policy/config.h"
 #include "service/policy/enabled_store.h"
+#include "service/policy/profile_control.h"
+#include "service/policy/profile_store.h"
 #include "service/util/log.h"
 #include "service/util/time.h"
 
@@ -55,6 +57,8 @@ class Daemon {
  private:
   policy::Config read_config();
   bool read_enabled(const policy::Config& config) const;
+  std::optional<std::string> read_profile() const;
+  void profile_changed();
   void take_up_games();
   void reload();
   void stop();
@@ -62,13 +66,14 @@ class Daemon {
   void write_journal();
 
   const Options options_;
-  std::size_t config_errors_ = 0;
+  std::vector<std::string> config_errors_;
   Loop loop_;
   std::unique_ptr<kernel::Backend> backend_;
   games::Journal journal_;
   games::Registry registry_;
   policy::Config config_;
   policy::Attachment attachment_;
+  policy::ProfileControl profiles_;
   bus::Connection connection_;
   bus::NameWatch names_;
   auth::Authority authority_;
@@ -87,12 +92,18 @@ Daemon::Daemon(const Options& options, const MakeBackend& make_backend)
       config_(read_config()),
       attachment_(loop_, *backend_, policy::Controller(config_, read_enabled(config_)),
                   [this] { return registry_.size(); }),
+      profiles_(*backend_, config_, read_profile()),
       connection_(loop_, options.bus),
-      names_(loop_, connection_.get(), [this](const std::string& name) { registry_.end_held_by(name); }),
+      names_(loop_, connection_.get(),
+             [this](const std::string& name) {
+               registry_.end_held_by(name);
+               profiles_.holder_left(name);
+             }),
       authority_(loop_, connection_.get()),
-      requests_(authority_, registry_, attachment_,
-                policy::EnabledStore(file_in(options.state_folder, "enabled"))),
-      object_(loop_, connection_, requests_, attachment_),
+      requests_(authority_, registry_, attachment_, profiles_,
+                {policy::EnabledStore(file_in(options.state_folder, "enabled")),
+                 policy::ProfileStore(file_in(options.state_folder, "profile"))}),
+      object_(loop_, connection_, requests_, attachment_, profiles_),
       write_journal_(loop_, [this] { write_journal(); }),
       terminate_(loop_, SIGTERM, [this] { stop(); }),
       interrupt_(loop_, SIGINT, [this] { stop(); }),
@@ -124,6 +135,13 @@ Daemon::Daemon(const Options& options, const MakeBackend& make_backend)
     object_.properties_may_have_changed();
     tell_status();
   };
+  profiles_.on_changed = [this] { profile_changed(); };
+  profiles_.on_held = [this](const policy::Hold& hold) { names_.watch(hold.holder); };
+  profiles_.on_hold_ended = [this](const policy::Hold& hold, bool released) {
+    if (released) object_.hold_released(hold);
+    names_.unwatch(hold.holder);
+  };
+  object_.set_configuration_errors(config_errors_);
   attachment_.on_ejected = [this](const policy::Ejection& ejection) {
     object_.emitEjected(ejection.reason, ejection.detail, ejection.retry_in_s);
   };
@@ -131,6 +149,8 @@ Daemon::Daemon(const Options& options, const MakeBackend& make_backend)
 
 int Daemon::run() {
   backend_->load();
+  profiles_.apply();
+  profile_changed();
   take_up_games();
   attachment_.update();
   connection_.request_name(bus_name);
@@ -139,12 +159,12 @@ int Daemon::run() {
 }
 
 policy::Config Daemon::read_config() {
-  const policy::Loaded loaded = policy::load(options_.config_folders());
+  policy::Loaded loaded = policy::load(options_.config_folders());
   for (const std::string& error : loaded.errors) {
     log::error("Configuration: " + error + "; this file is ignored, mend it and reload the service");
   }
-  config_errors_ = loaded.errors.size();
-  return loaded.config;
+  config_errors_ = std::move(loaded.errors);
+  return std::move(loaded.config);
 }
 
 bool Daemon::read_enabled(const policy::Config& config) const {
@@ -154,6 +174,18 @@ bool Daemon::read_enabled(const policy::Config& config) const {
     return config.enabled;
   }
   return remembered->value_or(config.enabled);
+}
+
+std::optional<std::string> Daemon::read_profile() const {
+  auto remembered = policy::ProfileStore(file_in(options_.state_folder, "profile")).read();
+  if (remembered) return std::move(*remembered);
+  log::warning("Using the configured profile: " + remembered.error().message);
+  return std::nullopt;
+}
+
+void Daemon::profile_changed() {
+  attachment_.set_off_profile(profiles_.active_profile().scheduler ? "" : profiles_.active());
+  object_.properties_may_have_changed();
 }
 
 void Daemon::take_up_games() {
@@ -173,11 +205,21 @@ void Daemon::write_journal() {
 
 void Daemon::reload() {
   sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu", static_cast<unsigned long long>(monotonic_usec()));
-  config_ = read_config();
-  attachment_.configure(config_);
+  policy::Loaded loaded = policy::load(options_.config_folders());
+  config_errors_ = std::move(loaded.errors);
+  if (config_errors_.empty()) {
+    config_ = std::move(loaded.config);
+    attachment_.configure(config_);
+    profiles_.configure(config_);
+    log::info("Configuration read again");
+  }
+  for (const std::string& error : config_errors_) {
+    log::error("Configuration: " + error +
+               "; what was in effect stays so, mend it and reload the service again");
+  }
+  object_.set_configuration_errors(config_errors_);
   tell_status();
   sd_notify(0, "READY=1");
-  log::info("Configuration read again");
 }
 
 void Daemon::stop() {
@@ -189,7 +231,7 @@ void Daemon::stop() {
 void Daemon::tell_status() {
   const policy::Status status = attachment_.status();
   std::string text = std::string(policy::to_string(status.state)) + ": " + status.reason;
-  if (config_errors_ > 0) text += " The configuration has errors, see the journal.";
+  if (!config_errors_.empty()) text += " The configuration has errors, see the journal.";
   if (text == told_status_) return;
   told_status_ = text;
   sd_notify(0, ("STATUS=" + text).c_str());

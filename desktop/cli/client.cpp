@@ -89,6 +89,7 @@ class Scheduler final : public sdbus::ProxyInterfaces<org::gamesched::Scheduler1
   }  // no registerProxy(): no signals
 
  private:
+  void onProfileReleased(const uint32_t&) override {}
   void onEjected(const std::string&, const std::string&, const uint32_t&) override {}
 };
 
@@ -155,7 +156,11 @@ Expected<Service> Client::service() {
                     .reason = text_property(all, "StateReason"),
                     .enabled = property<bool>(all, "Enabled"),
                     .attach = text_property(all, "Attach"),
-                    .detectors = {}};
+                    .detectors = {},
+                    .profile = text_property(all, "ActiveProfile"),
+                    .configuration_errors = {}};
+    for (const std::string& error : property<std::vector<std::string>>(all, "ConfigurationErrors"))
+      service.configuration_errors.push_back(clean(error));
     using DetectorRow = sdbus::Struct<std::string, bool, std::string>;
     for (const DetectorRow& row : property<std::vector<DetectorRow>>(all, "Detectors")) {
       service.detectors.push_back({clean(row.get<0>()), row.get<1>(), clean(row.get<2>())});
@@ -189,6 +194,44 @@ Expected<void> Client::set_enabled(bool enabled) {
   return guarded([&] {
     connection_->setMethodCallTimeout(authorization_timeout);
     Scheduler(*connection_, bus_name).SetEnabled(enabled);
+  });
+}
+
+Expected<ProfileState> Client::profiles() {
+  return guarded([&] {
+    auto proxy = sdbus::createProxy(*connection_, sdbus::ServiceName{owner()}, root_object);
+    const Properties all =
+        proxy->getAllProperties().onInterface(org::gamesched::Scheduler1_proxy::INTERFACE_NAME);
+    ProfileState state{.active = text_property(all, "ActiveProfile"),
+                       .chosen = text_property(all, "Profile"),
+                       .profiles = {},
+                       .holds = {}};
+    using Row = sdbus::Struct<std::string, std::string>;
+    for (const Row& row : property<std::vector<Row>>(all, "Profiles"))
+      state.profiles[clean(row.get<0>())] = clean(row.get<1>());
+    using HoldRow = std::map<std::string, sdbus::Variant>;
+    for (HoldRow& row : property<std::vector<HoldRow>>(all, "ActiveProfileHolds")) {
+      state.holds.push_back({.profile = clean(row["Profile"].get<std::string>()),
+                             .reason = clean(row["Reason"].get<std::string>()),
+                             .application = clean(row["ApplicationId"].get<std::string>()),
+                             .uid = row["Uid"].get<uint32_t>()});
+    }
+    return state;
+  });
+}
+
+Expected<void> Client::set_profile(const std::string& profile) {
+  return guarded([&] {
+    connection_->setMethodCallTimeout(authorization_timeout);
+    Scheduler(*connection_, bus_name).SetProfile(profile);
+  });
+}
+
+Expected<void> Client::hold_profile(const std::string& profile, const std::string& reason,
+                                    const std::string& application) {
+  return guarded([&] {
+    connection_->setMethodCallTimeout(authorization_timeout);
+    Scheduler(*connection_, bus_name).HoldProfile(profile, reason, application);
   });
 }
 

@@ -4,7 +4,7 @@
 //
 // Looking never starts the service: a question goes to whoever owns the name
 // now, by its unique name, and to nobody when the name has no owner. Only
-// set_enabled(), which is remembered, lets the bus start it.
+// what changes something lets the bus start it.
 //
 // Failures are typed: Problem::Kind decides the exit status, its text is one
 // sentence for people.
@@ -45,6 +45,11 @@ class Client {
   Expected<std::vector<Game>> games();
   Expected<Counters> counters();
   Expected<void> set_enabled(bool enabled);
+  Expected<ProfileState> profiles();
+  Expected<void> set_profile(const std::string& profile);
+  // Until the Client ends.
+  Expected<void> hold_profile(const std::string& profile, const std::string& reason,
+                              const std::string& application);
 
  private:
   explicit Client(std::unique_ptr<sdbus::IConnection> connection);

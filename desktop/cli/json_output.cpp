@@ -53,6 +53,8 @@ std::string status(const Status& status) {
     out["enabled"] = service.enabled;
     out["attach"] = service.attach;
     out["detectors"] = std::move(detectors);
+    out["profile"] = or_null(service.profile);
+    out["configuration_errors"] = service.configuration_errors;
     out["games"] = games_array(status.games);
   } else {
     out["advice"] = advice(status);

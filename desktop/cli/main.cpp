@@ -11,10 +11,13 @@
 #include <exception>
 #include <format>
 #include <string>
+#include <vector>
 
 #include "desktop/cli/advice.h"
 #include "desktop/cli/client.h"
+#include "desktop/cli/config_command.h"
 #include "desktop/cli/json_output.h"
+#include "desktop/cli/profile_command.h"
 #include "desktop/cli/text_output.h"
 
 namespace {
@@ -26,6 +29,11 @@ enum ExitStatus { Ok = 0, Failed = 1, Usage = 2, NotRunning = 3 };
 struct Settings {
   bool json = false;
   std::string sched_ext = "/sys/kernel/sched_ext";
+  std::string vendor_config = GAMESCHED_DATADIR "/gamesched";
+  std::string config = GAMESCHED_SYSCONFDIR "/gamesched";
+  std::string profile;
+  std::string reason;
+  std::vector<std::string> command;
 };
 
 void print(FILE* stream, const std::string& text) {
@@ -82,6 +90,85 @@ int run_switch(bool enabled, const Settings& settings) {
   return Ok;
 }
 
+int run_profile_list(const Settings& settings) {
+  auto state = Client::connect().and_then([](Client client) { return client.profiles(); });
+  if (!state) return report(state.error(), settings);
+  print(stdout, settings.json ? profile::json(*state) : profile::text(*state));
+  return Ok;
+}
+
+int run_profile_get(const Settings& settings) {
+  auto state = Client::connect().and_then([](Client client) { return client.profiles(); });
+  if (!state) return report(state.error(), settings);
+  print(stdout, settings.json ? profile::json(*state) : state->active + "\n");
+  return Ok;
+}
+
+int run_profile_set(const Settings& settings) {
+  auto done = Client::connect().and_then([&](Client client) { return client.set_profile(settings.profile); });
+  return done ? Ok : report(done.error(), settings);
+}
+
+int run_profile_hold(const Settings& settings) {
+  auto client = Client::connect();
+  if (!client) return report(client.error(), settings);
+  // The parser leaves the mark that ends the options where it was.
+  std::vector<std::string> command = settings.command;
+  if (command.size() > 1 && command.front() == "--") command.erase(command.begin());
+  const auto held = client->hold_profile(settings.profile, settings.reason, command.front());
+  if (!held) return report(held.error(), settings);
+  return profile::run_command(command);
+}
+
+int run_config(const Settings& settings, decltype(config::check)& what) {
+  const config::Report report = what(settings.vendor_config, settings.config, settings.json);
+  print(stdout, report.out);
+  print(stderr, report.err);
+  return report.good ? Ok : Failed;
+}
+
+// profile list|get|set|hold; list without one.
+template <typename Command>
+void add_profile_commands(CLI::App& app, Settings& settings, int& exit_status, Command common) {
+  CLI::App* const group = app.add_subcommand("profile", "Profiles: list (without a command), get, set, hold");
+  group->require_subcommand(0, 1);
+  common(group);
+  const auto command = [&](const char* name, const char* what, int (*action)(const Settings&)) {
+    CLI::App* const sub = group->add_subcommand(name, what);
+    common(sub);
+    sub->callback([&settings, &exit_status, action] { exit_status = action(settings); });
+    return sub;
+  };
+  command("list", "All profiles, the one in effect marked, and who holds one", run_profile_list);
+  command("get", "The profile in effect", run_profile_get);
+  command("set", "Choose a profile; remembered over restarts", run_profile_set)
+      ->add_option("profile", settings.profile, "Its name")
+      ->required();
+  CLI::App* const hold = command("hold", "Keep a profile in effect while a command runs", run_profile_hold);
+  hold->add_option("profile", settings.profile, "Its name")->required();
+  hold->add_option("--reason", settings.reason, "Why; everybody can read it");
+  hold->add_option("command", settings.command, "The command and its arguments")->required();
+  hold->positionals_at_end();
+  group->callback([&settings, &exit_status, group] {
+    if (group->get_subcommands().empty()) exit_status = run_profile_list(settings);
+  });
+}
+
+template <typename Command>
+void add_config_commands(CLI::App& app, Settings& settings, int& exit_status, Command common) {
+  CLI::App* const group = app.add_subcommand("config", "Configuration: check, show");
+  group->require_subcommand(1);
+  const auto command = [&](const char* name, const char* what, decltype(config::check)& action) {
+    CLI::App* const sub = group->add_subcommand(name, what);
+    common(sub);
+    sub->add_option("--config-dir", settings.config, "Folder of gamesched.toml and gamesched.toml.d");
+    sub->add_option("--vendor-config-dir", settings.vendor_config, "The distribution's folder of them");
+    sub->callback([&settings, &exit_status, &action] { exit_status = run_config(settings, action); });
+  };
+  command("check", "Whether all files are good; errors with file, line and column", config::check);
+  command("show", "What all files together say", config::show);
+}
+
 int run(int argc, char** argv) {
   Settings settings;
   CLI::App app("Show and switch the game scheduler.", "gameschedctl");
@@ -92,11 +179,14 @@ int run(int argc, char** argv) {
       "See gameschedctl(1).");
 
   int exit_status = Ok;
-  const auto command = [&](const char* name, const char* what, auto action) {
-    CLI::App* sub = app.add_subcommand(name, what);
+  const auto common = [&](CLI::App* sub) {
     sub->add_flag("--json", settings.json, "Print JSON");
     sub->add_option("--sched-ext", settings.sched_ext)
         ->group("");  // a fake of /sys/kernel/sched_ext, for tests
+  };
+  const auto command = [&](const char* name, const char* what, auto action) {
+    CLI::App* sub = app.add_subcommand(name, what);
+    common(sub);
     sub->callback([&, action] { exit_status = action(settings); });
   };
   command("status", "State and reason, what to do, kernel scheduler, detectors, games", run_status);
@@ -106,6 +196,9 @@ int run(int argc, char** argv) {
   command("off", "Detach the scheduler and keep it off until \"on\"",
           [](auto& s) { return run_switch(false, s); });
   command("counters", "Counters of the scheduler since it was attached", run_counters);
+
+  add_profile_commands(app, settings, exit_status, common);
+  add_config_commands(app, settings, exit_status, common);
 
   try {
     app.parse(argc, argv);

@@ -32,6 +32,8 @@ struct Service {
   bool enabled = false;
   std::string attach;
   std::vector<Detector> detectors;
+  std::string profile;  // in effect; "" from a service without profiles
+  std::vector<std::string> configuration_errors;
 };
 
 // Properties of org.gamesched.Game1.
@@ -50,6 +52,20 @@ struct Status {
   std::optional<Service> service;  // none: gameschedd does not run
   std::vector<Game> games;         // oldest first
   Kernel kernel;
+};
+
+struct ProfileHold {
+  std::string profile;
+  std::string reason;
+  std::string application;
+  uint32_t uid = 0;
+};
+
+struct ProfileState {
+  std::string active;                           // in effect
+  std::string chosen;                           // by SetProfile or the configuration
+  std::map<std::string, std::string> profiles;  // name, description
+  std::vector<ProfileHold> holds;               // oldest first
 };
 
 using Counters = std::map<std::string, uint64_t>;

@@ -93,8 +93,10 @@ std::string status(const Status& status, bool colours) {
   if (service) append_line(out, "Reason", service->reason);
   if (const std::string what = advice(status); !what.empty()) append_line(out, "To do", what);
   if (service) append_line(out, "Setting", attach_text(*service));
+  if (service && !service->profile.empty()) append_line(out, "Profile", service->profile);
   append_line(out, "Kernel", kernel_text(status.kernel));
   if (!service) return out;
+  for (const std::string& error : service->configuration_errors) append_line(out, "Config", error);
 
   if (service->detectors.empty()) append_line(out, "Detectors", "none");
   for (const Detector& detector : service->detectors) {

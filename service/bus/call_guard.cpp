@@ -14,7 +14,7 @@ namespace {
 constexpr std::size_t fixed_value_bytes = sizeof(uint64_t);
 
 auto malformed() {
-  return fail(Error::Code::InvalidArgument, "The options could not be read; pass a dictionary a{sv}.");
+  return fail(Error::Code::InvalidArgument, "The arguments could not be read; pass those documented.");
 }
 
 // Bytes of a value, the message being inside of its variant.
@@ -71,13 +71,33 @@ Result<void> check_options(sd_bus_message* call) {
   }
 }
 
+Result<void> check_texts(sd_bus_message* call) {
+  const char* text = nullptr;
+  while (sd_bus_message_at_end(call, 1) == 0) {
+    if (sd_bus_message_read_basic(call, 's', &text) <= 0) return malformed();
+    if (std::strlen(text) > max_text_bytes) {
+      return fail(Error::Code::InvalidArgument,
+                  "An argument has more than " + std::to_string(max_text_bytes) + " bytes.");
+    }
+  }
+  return {};
+}
+
+// A call need not name its interface. One of another signature is refused undecoded by the bus library.
+bool is_call(sd_bus_message* message, const char* member, const char* signature) {
+  return sd_bus_message_is_method_call(message, nullptr, member) > 0 &&
+         sd_bus_message_has_signature(message, signature) > 0;
+}
+
 int on_message(sd_bus_message* message, void*, sd_bus_error* error) {
-  // A call need not name its interface. One of another signature is refused undecoded by the bus library.
-  if (sd_bus_message_is_method_call(message, nullptr, "RegisterGame") <= 0 ||
-      sd_bus_message_has_signature(message, "ha{sv}") <= 0) {
+  Result<void> checked;
+  if (is_call(message, "RegisterGame", "ha{sv}")) {
+    checked = check_options(message);
+  } else if (is_call(message, "HoldProfile", "sss") || is_call(message, "SetProfile", "s")) {
+    checked = check_texts(message);
+  } else {
     return 0;
   }
-  const auto checked = check_options(message);
   sd_bus_message_rewind(message, 1);
   if (checked) return 0;
   const sdbus::Error refusal = to_bus(checked.error());

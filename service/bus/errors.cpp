@@ -21,6 +21,10 @@ const char* name_of(Error::Code code) {
       return "org.gamesched.Error.AlreadyRegistered";
     case Error::Code::NoSuchGame:
       return "org.gamesched.Error.NoSuchGame";
+    case Error::Code::NoSuchProfile:
+      return "org.gamesched.Error.NoSuchProfile";
+    case Error::Code::NoSuchHold:
+      return "org.gamesched.Error.NoSuchHold";
     case Error::Code::LimitsExceeded:
       return "org.gamesched.Error.LimitsExceeded";
     case Error::Code::Busy:

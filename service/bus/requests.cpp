@@ -12,6 +12,8 @@ namespace {
 const char* const register_own = "org.gamesched.register-game";
 const char* const register_others = "org.gamesched.register-other-users-game";
 const char* const switch_on_off = "org.gamesched.set-enabled";
+const char* const choose_profile = "org.gamesched.set-profile";
+const char* const hold_a_profile = "org.gamesched.hold-profile";
 
 }  // namespace
 
@@ -106,12 +108,49 @@ void Requests::set_enabled(Sender sender, bool enabled, Reply<void> reply) {
                        if (!allowed) return reply(allowed);
                        log::notice(std::string("Switched ") + (enabled ? "on" : "off") + " by user " +
                                    std::to_string(uid));
-                       if (auto kept = store_.write(enabled); !kept) {
+                       if (auto kept = stores_.enabled.write(enabled); !kept) {
                          log::warning("This will be forgotten at the next start: " + kept.error().message);
                        }
                        attachment_.set_enabled(enabled);
                        reply({});
                      });
+  });
+}
+
+void Requests::set_profile(Sender sender, std::string profile, Reply<void> reply) {
+  begin(sender, [this, sender, profile, reply = std::move(reply)](Result<auth::Caller> caller) {
+    if (!caller) return reply(std::unexpected(caller.error()));
+    if (auto known = profiles_.known(profile); !known) return reply(known);
+    authority_.check(*caller, choose_profile, sender.interactive,
+                     [this, profile, reply, uid = caller->uid](Result<void> allowed) {
+                       if (!allowed) return reply(allowed);
+                       if (auto chosen = profiles_.choose(profile, uid); !chosen) return reply(chosen);
+                       log::notice("Profile " + profile + " chosen by user " + std::to_string(uid));
+                       if (auto kept = stores_.profile.write(profile); !kept) {
+                         log::warning("This will be forgotten at the next start: " + kept.error().message);
+                       }
+                       reply({});
+                     });
+  });
+}
+
+void Requests::hold_profile(Sender sender, policy::Hold hold, Reply<uint32_t> reply) {
+  begin(sender, [this, sender, hold, reply = std::move(reply)](Result<auth::Caller> caller) mutable {
+    if (!caller) return reply(std::unexpected(caller.error()));
+    hold.holder = caller->name;
+    hold.uid = caller->uid;
+    if (auto admitted = profiles_.may_hold(hold); !admitted) return reply(std::unexpected(admitted.error()));
+    authority_.check(*caller, hold_a_profile, sender.interactive, [this, hold, reply](Result<void> allowed) {
+      if (!allowed) return reply(std::unexpected(allowed.error()));
+      reply(profiles_.hold(hold));
+    });
+  });
+}
+
+void Requests::release_profile(Sender sender, uint32_t cookie, Reply<void> reply) {
+  begin(sender, [this, cookie, reply = std::move(reply)](Result<auth::Caller> caller) {
+    if (!caller) return reply(std::unexpected(caller.error()));
+    reply(profiles_.release(cookie, caller->name, caller->uid));
   });
 }
 

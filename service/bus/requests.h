@@ -17,6 +17,8 @@
 #include "service/games/registry.h"
 #include "service/policy/attachment.h"
 #include "service/policy/enabled_store.h"
+#include "service/policy/profile_control.h"
+#include "service/policy/profile_store.h"
 #include "service/util/fd.h"
 
 namespace gamesched::bus {
@@ -29,9 +31,18 @@ struct Sender {
 
 class Requests {
  public:
+  struct Stores {
+    policy::EnabledStore enabled;
+    policy::ProfileStore profile;
+  };
+
   Requests(auth::Authority& authority, games::Registry& registry, policy::Attachment& attachment,
-           policy::EnabledStore store)
-      : authority_(authority), registry_(registry), attachment_(attachment), store_(std::move(store)) {}
+           policy::ProfileControl& profiles, Stores stores)
+      : authority_(authority),
+        registry_(registry),
+        attachment_(attachment),
+        profiles_(profiles),
+        stores_(std::move(stores)) {}
 
   template <typename T>
   using Reply = std::function<void(Result<T>)>;
@@ -39,6 +50,9 @@ class Requests {
   void register_game(Sender sender, UniqueFd pidfd, games::GameOptions options, Reply<games::GameId> reply);
   void unregister_game(Sender sender, std::string path, Reply<void> reply);
   void set_enabled(Sender sender, bool enabled, Reply<void> reply);
+  void set_profile(Sender sender, std::string profile, Reply<void> reply);
+  void hold_profile(Sender sender, policy::Hold hold, Reply<uint32_t> reply);
+  void release_profile(Sender sender, uint32_t cookie, Reply<void> reply);
 
  private:
   struct Registration;
@@ -51,7 +65,8 @@ class Requests {
   auth::Authority& authority_;
   games::Registry& registry_;
   policy::Attachment& attachment_;
-  policy::EnabledStore store_;
+  policy::ProfileControl& profiles_;
+  Stores stores_;
   games::RateLimit rate_{games::max_changes, games::changes_window_usec};
 };
 

@@ -57,11 +57,12 @@ Result<games::GameOptions> options_of(const std::map<std::string, sdbus::Variant
 }
 
 SchedulerObject::SchedulerObject(Loop& loop, Connection& connection, Requests& requests,
-                                 policy::Attachment& attachment)
+                                 policy::Attachment& attachment, policy::ProfileControl& profiles)
     : AdaptorInterfaces(connection.get(), sdbus::ObjectPath{object_path}),
       connection_(connection),
       requests_(requests),
       attachment_(attachment),
+      profiles_(profiles),
       told_(values()),
       tell_changes_(loop, [this] { tell_changes(); }) {
   registerAdaptor();
@@ -107,6 +108,46 @@ void SchedulerObject::SetEnabled(sdbus::Result<>&& result, bool enabled) {
   });
 }
 
+void SchedulerObject::SetProfile(sdbus::Result<>&& result, std::string profile) {
+  requests_.set_profile(sender(), std::move(profile), [reply = shared(std::move(result))](Result<void> done) {
+    if (!done) return reply->returnError(to_bus(done.error()));
+    reply->returnResults();
+  });
+}
+
+void SchedulerObject::HoldProfile(sdbus::Result<uint32_t>&& result, std::string profile, std::string reason,
+                                  std::string application_id) {
+  requests_.hold_profile(sender(),
+                         {.profile = std::move(profile),
+                          .reason = std::move(reason),
+                          .application = std::move(application_id),
+                          .holder = {}},
+                         [reply = shared(std::move(result))](Result<uint32_t> cookie) {
+                           if (!cookie) return reply->returnError(to_bus(cookie.error()));
+                           reply->returnResults(*cookie);
+                         });
+}
+
+void SchedulerObject::ReleaseProfile(sdbus::Result<>&& result, uint32_t cookie) {
+  requests_.release_profile(sender(), cookie, [reply = shared(std::move(result))](Result<void> done) {
+    if (!done) return reply->returnError(to_bus(done.error()));
+    reply->returnResults();
+  });
+}
+
+void SchedulerObject::hold_released(const policy::Hold& hold) {
+  auto signal =
+      getObject().createSignal(sdbus::InterfaceName{interface_name}, sdbus::SignalName{"ProfileReleased"});
+  signal.setDestination(hold.holder);
+  signal << hold.cookie;
+  signal.send();
+}
+
+void SchedulerObject::set_configuration_errors(std::vector<std::string> errors) {
+  configuration_errors_ = std::move(errors);
+  tell_changes_.schedule();
+}
+
 std::map<std::string, uint64_t> SchedulerObject::GetCounters() {
   const uint64_t now_usec = monotonic_usec();
   if (!counters_ || now_usec - counters_->read_at_usec >= counters_age_usec) {
@@ -135,6 +176,33 @@ std::string SchedulerObject::KernelScheduler() {
   return cleaned(attachment_.kernel_scheduler(), 128);
 }
 
+std::string SchedulerObject::ActiveProfile() {
+  return profiles_.active();
+}
+std::string SchedulerObject::Profile() {
+  return profiles_.chosen();
+}
+std::vector<std::string> SchedulerObject::ConfigurationErrors() {
+  return configuration_errors_;
+}
+
+SchedulerObject::ProfileList SchedulerObject::Profiles() {
+  ProfileList out;
+  for (const auto& [name, profile] : profiles_.profiles()) out.emplace_back(name, profile.description);
+  return out;
+}
+
+SchedulerObject::HoldList SchedulerObject::ActiveProfileHolds() {
+  HoldList out;
+  for (const policy::Hold& hold : profiles_.holds().all()) {
+    out.push_back({{"Profile", sdbus::Variant(hold.profile)},
+                   {"Reason", sdbus::Variant(hold.reason)},
+                   {"ApplicationId", sdbus::Variant(hold.application)},
+                   {"Uid", sdbus::Variant(hold.uid)}});
+  }
+  return out;
+}
+
 SchedulerObject::DetectorList SchedulerObject::Detectors() {
   DetectorList out;
   for (const auto& detector : attachment_.detectors()) {
@@ -145,27 +213,39 @@ SchedulerObject::DetectorList SchedulerObject::Detectors() {
 
 SchedulerObject::Values SchedulerObject::values() {
   const policy::Status status = attachment_.status();
-  return {std::string(policy::to_string(status.state)),
-          status.reason,
-          Enabled(),
-          Attach(),
-          Detectors(),
-          KernelScheduler()};
+  Values values{.state = std::string(policy::to_string(status.state)),
+                .state_reason = status.reason,
+                .enabled = Enabled(),
+                .attach = Attach(),
+                .detectors = Detectors(),
+                .kernel_scheduler = KernelScheduler(),
+                .active_profile = ActiveProfile(),
+                .profile = Profile(),
+                .profiles = Profiles(),
+                .holds = {},
+                .configuration_errors = configuration_errors_};
+  for (const policy::Hold& hold : profiles_.holds().all()) values.holds.push_back(hold.cookie);
+  return values;
 }
 
 void SchedulerObject::tell_changes() {
-  const Values now = values();
+  Values now = values();
   std::vector<sdbus::PropertyName> names;
-  const auto note = [&](bool changed, const char* name) {
-    if (changed) names.emplace_back(name);
+  const auto note = [&](auto Values::* member, const char* name) {
+    if (now.*member != told_.*member) names.emplace_back(name);
   };
-  note(std::get<0>(now) != std::get<0>(told_), "State");
-  note(std::get<1>(now) != std::get<1>(told_), "StateReason");
-  note(std::get<2>(now) != std::get<2>(told_), "Enabled");
-  note(std::get<3>(now) != std::get<3>(told_), "Attach");
-  note(std::get<4>(now) != std::get<4>(told_), "Detectors");
-  note(std::get<5>(now) != std::get<5>(told_), "KernelScheduler");
-  told_ = now;
+  note(&Values::state, "State");
+  note(&Values::state_reason, "StateReason");
+  note(&Values::enabled, "Enabled");
+  note(&Values::attach, "Attach");
+  note(&Values::detectors, "Detectors");
+  note(&Values::kernel_scheduler, "KernelScheduler");
+  note(&Values::active_profile, "ActiveProfile");
+  note(&Values::profile, "Profile");
+  note(&Values::profiles, "Profiles");
+  note(&Values::holds, "ActiveProfileHolds");
+  note(&Values::configuration_errors, "ConfigurationErrors");
+  told_ = std::move(now);
   if (!names.empty()) emitPropertiesChangedSignal(interface_name, names);
 }
 

@@ -21,6 +21,7 @@
 #include "service/games/registry.h"
 #include "service/loop/loop.h"
 #include "service/policy/attachment.h"
+#include "service/policy/profile_control.h"
 
 namespace gamesched::bus {
 
@@ -28,25 +29,43 @@ class SchedulerObject
     : public sdbus::AdaptorInterfaces<org::gamesched::Scheduler1_adaptor, sdbus::Properties_adaptor,
                                       sdbus::ObjectManager_adaptor> {
  public:
-  SchedulerObject(Loop& loop, Connection& connection, Requests& requests, policy::Attachment& attachment);
+  SchedulerObject(Loop& loop, Connection& connection, Requests& requests, policy::Attachment& attachment,
+                  policy::ProfileControl& profiles);
   ~SchedulerObject();
 
   void properties_may_have_changed() {
     counters_.reset();
     tell_changes_.schedule();
   }
+  void set_configuration_errors(std::vector<std::string> errors);
+  void hold_released(const policy::Hold& hold);
   void game_added(const games::Game& game);
   void game_ended(const games::Game& game) { games_.erase(game.id); }
 
  private:
   using DetectorList = std::vector<sdbus::Struct<std::string, bool, std::string>>;
-  // State, StateReason, Enabled, Attach, Detectors, KernelScheduler.
-  using Values = std::tuple<std::string, std::string, bool, std::string, DetectorList, std::string>;
+  using ProfileList = std::vector<sdbus::Struct<std::string, std::string>>;
+  using HoldList = std::vector<std::map<std::string, sdbus::Variant>>;
+  // What clients are told the changes of.
+  struct Values {
+    std::string state, state_reason;
+    bool enabled = false;
+    std::string attach;
+    DetectorList detectors;
+    std::string kernel_scheduler, active_profile, profile;
+    ProfileList profiles;
+    std::vector<uint32_t> holds;  // their cookies: a hold never changes
+    std::vector<std::string> configuration_errors;
+  };
 
   void RegisterGame(sdbus::Result<sdbus::ObjectPath>&& result, sdbus::UnixFd pidfd,
                     std::map<std::string, sdbus::Variant> options) override;
   void UnregisterGame(sdbus::Result<>&& result, sdbus::ObjectPath game) override;
   void SetEnabled(sdbus::Result<>&& result, bool enabled) override;
+  void SetProfile(sdbus::Result<>&& result, std::string profile) override;
+  void HoldProfile(sdbus::Result<uint32_t>&& result, std::string profile, std::string reason,
+                   std::string application_id) override;
+  void ReleaseProfile(sdbus::Result<>&& result, uint32_t cookie) override;
   std::map<std::string, uint64_t> GetCounters() override;
 
   std::string Version() override;
@@ -55,6 +74,11 @@ class SchedulerObject
   bool Enabled() override;
   std::string Attach() override;
   DetectorList Detectors() override;
+  std::string ActiveProfile() override;
+  std::string Profile() override;
+  ProfileList Profiles() override;
+  HoldList ActiveProfileHolds() override;
+  std::vector<std::string> ConfigurationErrors() override;
   std::string KernelScheduler() override;
 
   // Reading them from every CPU is dear, and anybody may ask as often as they like.
@@ -70,6 +94,8 @@ class SchedulerObject
   Connection& connection_;
   Requests& requests_;
   policy::Attachment& attachment_;
+  policy::ProfileControl& profiles_;
+  std::vector<std::string> configuration_errors_;
   std::map<games::GameId, std::unique_ptr<GameObject>> games_;
   Values told_;
   std::optional<Counters> counters_;

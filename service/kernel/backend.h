@@ -19,6 +19,7 @@
 #include <string>
 #include <vector>
 
+#include "service/kernel/tunables.h"
 #include "service/util/result.h"
 
 namespace gamesched::kernel {
@@ -80,6 +81,10 @@ class Backend {
   virtual Result<void> add_game(uint32_t game_id, pid_t tgid) = 0;
   virtual void remove_game(uint32_t game_id) = 0;
   static constexpr uint32_t max_games = 256;
+
+  // The scheduler's numbers from now on, whether it is attached or not; those not named have their defaults.
+  // Names and bounds are tunables()'; others are left out.
+  virtual void set_tunables(const TunableValues& values) = 0;
 
   // Sums over CPUs, read now.
   virtual std::vector<Counter> counters() const = 0;

@@ -155,6 +155,18 @@ class KernelBackend final : public Backend {
     change_generation(-1);
   }
 
+  void set_tunables(const TunableValues& values) override {
+    auto* const tunables = scheduler_.global<gs_tunables>("tunables");
+    const auto value_of = [&](std::string_view name, uint64_t otherwise) {
+      const auto found = values.find(name);
+      return found == values.end() ? otherwise : found->second;
+    };
+#define TUNABLE(name, value, minimum, maximum, why) tunables->name = value_of(#name, value);
+#include "bpf/shared/tunables.def"
+#undef TUNABLE
+    set_windows();
+  }
+
   std::vector<Counter> counters() const override {
     std::vector<Counter> sums;
     if (!scheduler_.loaded()) return sums;

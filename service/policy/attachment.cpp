@@ -32,7 +32,8 @@ Facts Attachment::facts() const {
               .kernel = backend_.state(),
               .support = backend_.support(),
               .attached = backend_.attached(),
-              .missing_detectors = {}};
+              .missing_detectors = {},
+              .off_profile = off_profile_};
   for (const auto& detector : backend_.detectors()) {
     if (!detector.attached) facts.missing_detectors.push_back(detector.name);
   }
@@ -108,6 +109,12 @@ void Attachment::set_enabled(bool enabled) {
 
 void Attachment::configure(const Config& config) {
   controller_.configure(config);
+  update();
+}
+
+void Attachment::set_off_profile(const std::string& name) {
+  if (name == off_profile_) return;
+  off_profile_ = name;
   update();
 }
 

@@ -32,6 +32,8 @@ class Attachment {
 
   void set_enabled(bool enabled);
   void configure(const Config& config);
+  // The profile in effect keeps the scheduler away; "": it does not.
+  void set_off_profile(const std::string& name);
 
   // Read from the kernel now, not remembered. A surprise is followed by update() in the next turn.
   Status status();
@@ -56,6 +58,7 @@ class Attachment {
   Timer timer_;
   Defer later_;
   std::unique_ptr<Io> events_;
+  std::string off_profile_;
   Status published_;
   bool shut_down_ = false;
 };

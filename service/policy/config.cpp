@@ -3,57 +3,18 @@
 
 #include <algorithm>
 #include <iterator>
-#include <optional>
+#include <sstream>
 #include <system_error>
 #include <toml++/toml.hpp>
 
 #include "service/util/file.h"
-#include "service/util/text.h"
 
 namespace gamesched::policy {
 namespace {
 
-// A handful of keys and their comments; a bigger file is a mistake.
-constexpr std::size_t max_bytes = 64 * 1024;
+// Rules for hundreds of games fit; a bigger file is a mistake.
+constexpr std::size_t max_bytes = 256 * 1024;
 constexpr std::size_t max_drop_ins = 64;
-constexpr std::size_t max_message_bytes = 512;
-
-std::optional<AttachMode> attach_mode(std::string_view word) {
-  for (const AttachMode mode : {AttachMode::Game, AttachMode::Always, AttachMode::Never}) {
-    if (word == to_string(mode)) return mode;
-  }
-  return std::nullopt;
-}
-
-// One key into `config`; the sentence of what is wrong with it otherwise.
-std::optional<std::string> apply(std::string_view key, const toml::node& value, Config& config) {
-  if (key == "attach") {
-    const auto word = value.value_exact<std::string>();
-    const auto mode = word ? attach_mode(*word) : std::nullopt;
-    if (!mode) return R"(attach must be "game", "always" or "never")";
-    config.attach = *mode;
-  } else if (key == "linger_s") {
-    const auto seconds = value.value_exact<int64_t>();
-    if (!seconds || *seconds < 0 || *seconds > Config::max_linger_s) {
-      return "linger_s must be a whole number of seconds from 0 to " + std::to_string(Config::max_linger_s);
-    }
-    config.linger_s = static_cast<uint32_t>(*seconds);
-  } else if (key == "enabled") {
-    const auto on = value.value_exact<bool>();
-    if (!on) return "enabled must be true or false";
-    config.enabled = *on;
-  } else {
-    return "there is no key \"" + std::string(key) + "\"; known are attach, linger_s and enabled";
-  }
-  return std::nullopt;
-}
-
-std::unexpected<Error> wrong(const std::string& file, const toml::source_position& where,
-                             std::string_view what) {
-  return fail(Error::Code::InvalidArgument, file + ":" + std::to_string(where.line) + ":" +
-                                                std::to_string(where.column) + ": " +
-                                                cleaned(what, max_message_bytes));
-}
 
 std::vector<std::filesystem::path> drop_ins(const std::filesystem::path& folder,
                                             std::vector<std::string>& errors) {
@@ -75,6 +36,23 @@ std::vector<std::filesystem::path> drop_ins(const std::filesystem::path& folder,
   return files;
 }
 
+toml::array array_of(const std::vector<std::string>& texts) {
+  toml::array out;
+  for (const std::string& text : texts) out.push_back(text);
+  return out;
+}
+
+toml::table table_of(const GameRule& rule) {
+  toml::table out;
+  if (!rule.app_id.empty()) out.insert("app_id", array_of(rule.app_id));
+  if (!rule.executable.empty()) out.insert("executable", array_of(rule.executable));
+  if (!rule.path.empty()) out.insert("path", array_of(rule.path));
+  if (!rule.profile.empty()) out.insert("profile", rule.profile);
+  if (!rule.name.empty()) out.insert("name", rule.name);
+  if (rule.target_fps != 0) out.insert("target_fps", rule.target_fps);
+  return out;
+}
+
 }  // namespace
 
 std::string_view to_string(AttachMode mode) {
@@ -89,34 +67,45 @@ std::string_view to_string(AttachMode mode) {
   return "game";
 }
 
-Result<Config> parse(std::string_view text, const std::string& file, Config base) {
-  try {
-    const toml::table table = toml::parse(text);
-    for (const auto& [key, value] : table) {
-      const toml::source_position at_value = value.source().begin;
-      const toml::source_position at_key = key.source().begin;
-      if (const auto what = apply(key.str(), value, base))
-        return wrong(file, at_value ? at_value : at_key, *what);
-    }
-    return base;
-  } catch (const toml::parse_error& error) {
-    return wrong(file, error.source().begin, error.description());
+std::string to_toml(const Config& config) {
+  toml::table out{{"attach", to_string(config.attach)},
+                  {"linger_s", config.linger_s},
+                  {"enabled", config.enabled},
+                  {"profile", config.profile}};
+  toml::table profiles;
+  for (const auto& [name, profile] : config.profiles) {
+    toml::table table{{"scheduler", profile.scheduler},
+                      {"power_profile", profile.power_profile.empty() ? "none" : profile.power_profile}};
+    if (!profile.description.empty()) table.insert("description", profile.description);
+    toml::table tunables;
+    for (const auto& [tunable, value] : profile.tunables)
+      tunables.insert(tunable, static_cast<int64_t>(value));
+    if (!tunables.empty()) table.insert("tunables", std::move(tunables));
+    profiles.insert(name, std::move(table));
   }
+  out.insert("profiles", std::move(profiles));
+  toml::array games;
+  for (const GameRule& rule : config.games) games.push_back(table_of(rule));
+  if (!games.empty()) out.insert("game", std::move(games));
+  std::ostringstream text;
+  text << out << "\n";
+  return text.str();
 }
 
 Loaded load(const ConfigFolders& folders) {
   Loaded loaded;
-  std::vector<std::filesystem::path> files{folders.vendor / "gamesched.toml",
-                                           folders.administrator / "gamesched.toml"};
-  std::ranges::copy(drop_ins(folders.administrator / "gamesched.toml.d", loaded.errors),
-                    std::back_inserter(files));
+  std::vector<std::filesystem::path> files;
+  for (const auto& folder : {folders.vendor, folders.administrator}) {
+    files.push_back(folder / "gamesched.toml");
+    std::ranges::copy(drop_ins(folder / "gamesched.toml.d", loaded.errors), std::back_inserter(files));
+  }
   for (const auto& file : files) {
     if (!file_exists(file)) continue;
-    const auto config = read_file(file, max_bytes).and_then([&](const std::string& text) {
+    auto config = read_file(file, max_bytes).and_then([&](const std::string& text) {
       return parse(text, file.string(), loaded.config);
     });
     if (config) {
-      loaded.config = *config;
+      loaded.config = std::move(*config);
       loaded.files.push_back(file.string());
     } else {
       loaded.errors.push_back(config.error().message);

@@ -2,10 +2,10 @@
 //
 // The configuration: what may be set, its bounds, and reading it.
 //
-// Later files win key by key: the distribution's gamesched.toml, the
-// administrator's gamesched.toml, then gamesched.toml.d/*.toml by name. A file
-// is taken whole or not at all; one that is wrong is reported with file, line
-// and column, and the others still count. Nothing here stops the service.
+// Later files win key by key, and their rules are tried first: the distribution's gamesched.toml, its
+// gamesched.toml.d/*.toml by name, then the administrator's two likewise. A file is taken whole or not at
+// all; one that is wrong is reported with file, line and column, and the others still count. Nothing here
+// stops the service.
 #pragma once
 
 #include <cstdint>
@@ -14,6 +14,8 @@
 #include <string_view>
 #include <vector>
 
+#include "service/policy/profiles.h"
+#include "service/policy/rules.h"
 #include "service/util/result.h"
 
 namespace gamesched::policy {
@@ -29,6 +31,12 @@ struct Config {
   uint32_t linger_s = 5;
   // Before SetEnabled was ever called on this machine.
   bool enabled = true;
+  // Before SetProfile was ever called on this machine; always one of `profiles`.
+  std::string profile = default_profile;
+  // There without any file too.
+  Profiles profiles{{default_profile,
+                     {.description = "The scheduler's own defaults", .power_profile = {}, .tunables = {}}}};
+  std::vector<GameRule> games;
 
   bool operator==(const Config&) const = default;
 };
@@ -37,8 +45,8 @@ struct Config {
 Result<Config> parse(std::string_view text, const std::string& file, Config base);
 
 struct ConfigFolders {
-  std::filesystem::path vendor;         // holds gamesched.toml
-  std::filesystem::path administrator;  // holds gamesched.toml and gamesched.toml.d/
+  std::filesystem::path vendor;  // each holds gamesched.toml and gamesched.toml.d/
+  std::filesystem::path administrator;
 };
 
 struct Loaded {
@@ -48,5 +56,8 @@ struct Loaded {
 };
 
 Loaded load(const ConfigFolders& folders);
+
+// As a file that says the same, for people.
+std::string to_toml(const Config& config);
 
 }  // namespace gamesched::policy

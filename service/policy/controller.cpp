@@ -86,7 +86,7 @@ void Controller::forget_trouble() {
 }
 
 bool Controller::wanted(const Facts& facts) const {
-  if (!enabled_ || !facts.support.available || refused_) return false;
+  if (!enabled_ || !facts.off_profile.empty() || !facts.support.available || refused_) return false;
   switch (config_.attach) {
     case AttachMode::Never:
       return false;
@@ -187,6 +187,12 @@ Status Controller::status(const Facts& facts) const {
                 : cleaned(facts.support.reason, max_sentence_bytes)};
   }
   if (!enabled_) return {State::Off, "Switched off; run \"gameschedctl on\" to switch it on."};
+  if (!facts.off_profile.empty()) {
+    return {State::Off,
+            "The profile \"" + facts.off_profile +
+                "\" is in effect, which leaves scheduling to the kernel; \"gameschedctl profile\" "
+                "shows why, \"gameschedctl profile set balanced\" changes it."};
+  }
   if (config_.attach == AttachMode::Never) {
     return {State::Off,
             "The configuration says attach = \"never\"; set it to \"game\" in "

@@ -59,6 +59,7 @@ struct Facts {
   kernel::Support support;
   bool attached = false;  // Backend::attached()
   std::vector<std::string> missing_detectors;
+  std::string off_profile;  // the profile in effect, when it keeps the scheduler away
 };
 
 enum class Action { None, Attach, Detach };

@@ -30,6 +30,8 @@ struct Error {
     NotAGame,
     AlreadyRegistered,
     NoSuchGame,
+    NoSuchProfile,
+    NoSuchHold,
     LimitsExceeded,
   };
 

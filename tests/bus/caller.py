@@ -87,6 +87,16 @@ class Caller:
     def set_enabled(self, enabled, interactive=False):
         return self.call(NAME, "SetEnabled", GLib.Variant("(b)", (enabled,)), interactive=interactive)
 
+    def set_profile(self, profile, interactive=False):
+        return self.call(NAME, "SetProfile", GLib.Variant("(s)", (profile,)), interactive=interactive)
+
+    def hold_profile(self, profile, reason="", application="", interactive=False):
+        return self.call(NAME, "HoldProfile", GLib.Variant("(sss)", (profile, reason, application)),
+                         interactive=interactive)[0]
+
+    def release_profile(self, cookie):
+        return self.call(NAME, "ReleaseProfile", GLib.Variant("(u)", (cookie,)))
+
     def get_counters(self):
         return self.call(NAME, "GetCounters")[0]
 

@@ -134,15 +134,34 @@ class Configuration(BusTest):
         wait_for(lambda: self.root.get(name="Attach") == "always", "the new configuration")
         wait_for(self.is_attached, "attached")
 
-    def test_a_wrong_file_is_named_and_the_rest_counts(self):
+    def test_a_wrong_file_is_named_and_what_was_good_stays(self):
         drop_ins = self.folder / "config" / "gamesched.toml.d"
         drop_ins.mkdir()
         (self.folder / "config" / "gamesched.toml").write_text('attach = "never"\n')
-        (drop_ins / "50-mine.toml").write_text("linger_s = 1\n\nlinger = 3\n")
         self.reload()
         wait_for(lambda: self.root.get(name="Attach") == "never", "the new configuration")
+        (self.folder / "config" / "gamesched.toml").write_text('attach = "game"\n')
+        (drop_ins / "50-mine.toml").write_text("linger_s = 1\n\nlinger = 3\n")
+        self.reload()
+        [error] = wait_for(lambda: self.root.get(name="ConfigurationErrors"), "the error")
+        self.assertRegex(error, r'50-mine\.toml:3:1: there is no key "linger"; did you mean "linger_s"\?')
+        self.assertEqual(self.root.get(name="Attach"), "never")
         self.log.flush()
-        self.assertRegex(self.log_path.read_text(), r"50-mine\.toml:3:\d+: there is no key \"linger\"")
+        self.assertIn("50-mine.toml:3:1", self.log_path.read_text())
+        (drop_ins / "50-mine.toml").unlink()
+        self.reload()
+        wait_for(lambda: self.root.get(name="Attach") == "game", "the mended configuration")
+        self.assertEqual(self.root.get(name="ConfigurationErrors"), [])
+
+    def test_at_the_start_a_wrong_file_is_left_out(self):
+        drop_ins = self.folder / "config" / "gamesched.toml.d"
+        drop_ins.mkdir()
+        (self.folder / "config" / "gamesched.toml").write_text('attach = "never"\n')
+        (drop_ins / "50-mine.toml").write_text("linger = 3\n")
+        self.stop_daemon()
+        self.start_daemon()
+        self.assertEqual(self.root.get(name="Attach"), "never")
+        self.assertEqual(len(self.root.get(name="ConfigurationErrors")), 1)
 
     def test_systemd_is_told(self):
         self.stop_daemon()

@@ -51,6 +51,8 @@ class Service(dbus.service.Object):
         self.options = options
         self.log = log
         self.enabled = True
+        self.profile = "balanced"
+        self.holds = []
         self.games = {}
         self.count = 0
 
@@ -111,6 +113,18 @@ class Service(dbus.service.Object):
         self.enabled = bool(enabled)
         self.answer(None, done, failed)
 
+    @dbus.service.method(NAME, in_signature="s", async_callbacks=("done", "failed"))
+    def SetProfile(self, profile, done, failed):
+        self.record(call="SetProfile", profile=str(profile))
+        self.profile = str(profile)
+        self.answer(None, done, failed)
+
+    @dbus.service.method(NAME, in_signature="sss", out_signature="u", async_callbacks=("done", "failed"))
+    def HoldProfile(self, profile, reason, application, done, failed):
+        self.record(call="HoldProfile", profile=str(profile), reason=str(reason), application=str(application))
+        self.holds.append({"Profile": profile, "Reason": reason, "ApplicationId": application, "Uid": dbus.UInt32(os.getuid())})
+        self.answer(dbus.UInt32(7), done, failed)
+
     @dbus.service.method(NAME, out_signature="a{st}", async_callbacks=("done", "failed"))
     def GetCounters(self, done, failed):
         self.record(call="GetCounters")
@@ -122,6 +136,10 @@ class Service(dbus.service.Object):
         missing = [("process", True, ""), ("input", False, "no symbol input_event\x1b[31m")]
         self.answer(dbus.Dictionary({
             "Version": "9.9.9", "State": self.options.state, "StateReason": f"The fake is {self.options.state}.",
+            "ActiveProfile": self.holds[-1]["Profile"] if self.holds else self.profile, "Profile": self.profile,
+            "Profiles": dbus.Array([("balanced", "as usual"), ("fast", "faster\x1b[31m")], signature="(ss)"),
+            "ActiveProfileHolds": dbus.Array(self.holds, signature="a{sv}"),
+            "ConfigurationErrors": dbus.Array([], signature="s"),
             "Enabled": self.enabled, "Attach": "game", "KernelScheduler": "",
             "Detectors": dbus.Array(missing, signature="(sbs)")}, signature="sv"), done, failed)
 

@@ -129,8 +129,8 @@ class DesktopTest(unittest.TestCase):
     def run_game(self, *arguments, **options):
         return self.execute(RUN, *arguments, **options)
 
-    def ctl(self, *arguments, **options):
-        return self.execute(CTL, *arguments, "--sched-ext", self.sched_ext, **options)
+    def ctl(self, *arguments, sched_ext=True, **options):
+        return self.execute(CTL, *arguments, *(("--sched-ext", self.sched_ext) if sched_ext else ()), **options)
 
     def assert_one_line(self, stderr, *words):
         self.assertEqual(stderr.count("\n"), 1, f"not exactly one line: {stderr!r}")

@@ -72,6 +72,7 @@ class WithTheService(DesktopTest):
             "advice": status["advice"], "enabled": True, "attach": "game",
             "detectors": [{"name": "process", "attached": True, "reason": None},
                           {"name": "input", "attached": False, "reason": "no symbol input_event?[31m"}],
+            "profile": "balanced", "configuration_errors": [],
             "games": [{"path": "/org/gamesched/Scheduler1/game/1", "pid": game["pid"], "uid": os.getuid(),
                        "name": "Portal 2", "app_id": None, "source": "registered",
                        "since_usec": 1_700_000_000_000_000, "target_fps": 60}],
@@ -120,6 +121,56 @@ class WithTheService(DesktopTest):
                 self.assertEqual(in_json.returncode, 1)
                 self.assertEqual(json.loads(in_json.stdout),
                                  {"error": "The fake refuses: NotAuthorized.", "running": True})
+
+
+class Profiles(DesktopTest):
+    def setUp(self):
+        super().setUp()
+        self.start_bus()
+        self.start_service()
+
+    def test_are_listed_the_one_in_effect_marked(self):
+        for arguments in (["profile"], ["profile", "list"]):
+            self.assertEqual(self.ctl(*arguments).stdout, "* balanced  as usual\n  fast      faster?[31m\n")
+        self.assertEqual(self.ctl("profile", "get").stdout, "balanced\n")
+
+    def test_are_chosen(self):
+        done = self.ctl("profile", "set", "fast")
+        self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "", ""))
+        self.assertEqual(self.calls("SetProfile")[-1]["profile"], "fast")
+        self.assertEqual(self.ctl("profile", "get").stdout, "fast\n")
+
+    def test_are_held_while_a_command_runs_and_its_status_is_passed_on(self):
+        held = self.ctl("profile", "hold", "--reason", "a test", "--sched-ext", self.sched_ext, "fast", "--",
+                        "sh", "-c", f"{CTL} profile list --json; exit 7", sched_ext=False)
+        self.assertEqual(held.returncode, 7, held.stderr)
+        state = json.loads(held.stdout)
+        self.assertEqual((state["active"], state["profile"]), ("fast", "balanced"))
+        self.assertEqual(state["holds"], [{"profile": "fast", "reason": "a test", "application_id": "sh", "uid": os.getuid()}])
+        self.assertEqual(self.ctl("profile", "hold", "fast", "/nonexistent", sched_ext=False).returncode, 127)
+
+    def test_refusals_are_told(self):
+        self.assertEqual(self.ctl("profile", "set").returncode, 2)
+        self.assertEqual(self.ctl("profile", "nonsense").returncode, 2)
+
+
+class Configuration(DesktopTest):
+    def check(self, command="check", *arguments):
+        return self.execute(CTL, "config", command, "--config-dir", self.folder / "etc", "--vendor-config-dir",
+                            self.folder / "vendor", *arguments)
+
+    def test_is_checked_and_shown_without_a_service(self):
+        (self.folder / "etc").mkdir()
+        file = self.folder / "etc" / "gamesched.toml"
+        file.write_text('[profiles.mine]\ndescription = "own"\n')
+        good = self.check()
+        self.assertEqual((good.returncode, good.stdout, good.stderr), (0, f"{file}: good\n", ""))
+        self.assertIn("[profiles.mine]", self.check("show").stdout)
+        file.write_text("profile = 'mini'\n")
+        bad = self.check()
+        self.assertEqual((bad.returncode, bad.stdout), (1, ""))
+        self.assertEqual(bad.stderr, f'gameschedctl: {file}:1:11: there is no profile "mini"; known are balanced\n')
+        self.assertEqual(json.loads(self.check("check", "--json").stdout)["good"], False)
 
 
 class Colours(DesktopTest):

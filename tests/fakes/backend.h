@@ -42,6 +42,7 @@ class FakeBackend : public kernel::Backend {
     return {};
   }
   void remove_game(uint32_t game_id) override { games.erase(game_id); }
+  void set_tunables(const kernel::TunableValues& values) override { tunables = values; }
   std::vector<kernel::Counter> counters() const override { return {{"enqueued", 7}}; }
   int event_fd() const override { return -1; }
   void dispatch_events() override {}
@@ -64,6 +65,7 @@ class FakeBackend : public kernel::Backend {
   std::optional<Error> add_error;
   std::optional<kernel::ExitInfo> pending_exit;  // delivered by detach()
   std::map<uint32_t, pid_t> games;
+  kernel::TunableValues tunables;
 };
 
 }  // namespace gamesched::fakes

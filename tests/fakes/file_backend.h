@@ -12,6 +12,7 @@
 //
 //   attached      there while our scheduler is attached
 //   games         a line "SLOT PID" for each game
+//   tunables      a line "NAME VALUE" for each that is not at its default
 #pragma once
 
 #include <fcntl.h>
@@ -82,6 +83,11 @@ class FileBackend : public kernel::Backend {
   void remove_game(uint32_t game_id) override {
     games_.erase(game_id);
     publish_games();
+  }
+  void set_tunables(const kernel::TunableValues& values) override {
+    std::string text;
+    for (const auto& [name, value] : values) text += name + " " + std::to_string(value) + "\n";
+    (void)replace_file(folder_ / "tunables", text, 0644, Durability::Memory);
   }
   std::vector<kernel::Counter> counters() const override {
     return {{"enqueued", 7}, {"dispatched", 5}, {"counter_reads", ++counter_reads_}};

@@ -14,7 +14,7 @@ def words_of(command):
     options = set(re.findall(r"^\s+(?:-\w,\s*)?--([a-z-]+)", shown, re.MULTILINE))
     commands = set()
     if "Subcommands:" in shown:
-        commands = set(re.findall(r"^  ([a-z]+) ", shown.split("Subcommands:")[1], re.MULTILINE))
+        commands = set(re.findall(r"^  ([a-z-]+) ", shown.split("Subcommands:")[1], re.MULTILINE))
     return options, commands
 
 
@@ -23,8 +23,12 @@ def main():
     tree = Tree(root)
     run_options, _ = words_of([run])
     ctl_options, ctl_commands = words_of([ctl])
-    for command in ctl_commands:
-        ctl_options |= words_of([ctl, command])[0]
+    for command in sorted(ctl_commands):
+        options, nested = words_of([ctl, command])
+        ctl_options |= options
+        for each in nested:
+            ctl_options |= words_of([ctl, command, each])[0]
+        ctl_commands |= nested
     if not {"name", "fps"} <= run_options or not {"status", "on"} <= ctl_commands or "json" not in ctl_options:
         sys.exit("cannot read --help")
 
