@@ -10,6 +10,9 @@
  * of one packet are delivered by the SYN_REPORT that ends it: a game thread that wakes
  * on the same CPU within wake_ns of that was woken by it.
  *
+ * Only the game that the player sees profits (the foreground game); as long as the daemon does not know which
+ * one that is, every game does.
+ *
  *   mouse window 8 ms: event at 100 ms -> open until 108 ms; next at 103 ms -> until 111 ms
  *
  * Limits: by time and CPU alone a thread that wakes for another reason in those microseconds
@@ -28,6 +31,7 @@ enum gs_input_lane {
   GS_INPUT_OTHER = 3,
   GS_NR_INPUT_LANES = 4,
   GS_INPUT_NONE = 0xff, /* no input for games: lid, power button, sensor */
+  GS_INPUT_ASK = 0xfe,  /* the daemon is asked; until then as NONE (device.h) */
 };
 
 GS_POLICY u64 gs_window_extend(u64 until_ns, u64 now_ns, u64 length_ns) {
@@ -42,17 +46,10 @@ GS_POLICY bool gs_woken_by_input(u64 now_ns, u64 sync_ns, u64 wake_ns) {
   return now_ns - sync_ns <= wake_ns;
 }
 
-/*
- * The lane of a device from a few of its capability bits (linux/input-event-codes.h): a gamepad or joystick
- * button makes a controller, a mouse button with relative axes a mouse, letter keys a keyboard, touch an
- * "other".
+/* Whether windows are a game's: those of the foreground game, or of every game while none is known to be it.
  */
-GS_POLICY u32 gs_input_lane_of(bool has_gamepad_or_joystick, bool has_mouse_button, bool has_relative_axes,
-                               bool has_letters, bool has_touch) {
-  if (has_gamepad_or_joystick) return GS_INPUT_CONTROLLER;
-  if (has_mouse_button && has_relative_axes) return GS_INPUT_MOUSE;
-  if (has_letters) return GS_INPUT_KEYBOARD;
-  return has_touch ? GS_INPUT_OTHER : GS_INPUT_NONE;
+GS_POLICY bool gs_input_profits(u32 game, u32 foreground_game) {
+  return game && (!foreground_game || game == foreground_game);
 }
 
 #endif

@@ -28,6 +28,7 @@ struct task_ctx {
   u64 burst_avg_ns;
   u64 frame_until_ns; /* on a frame's critical path until then */
   u64 runnable_ns;    /* when it last became runnable; 0 while it runs or sleeps */
+  u64 input_ns;       /* the input event that woke it, until it runs; else 0 */
   struct gs_pattern pattern;
   u32 games_generation; /* `game` is valid while this equals the shared one */
   u32 tid;
@@ -37,7 +38,8 @@ struct task_ctx {
   u16 llc;
   u8 lane;     /* enum gs_lane, as of its last wake-up */
   u8 evidence; /* enum gs_evidence, as of its last wake-up */
-  u8 hop;      /* distance from a thread that keeps time */
+  u8 input_lane;
+  u8 hop; /* distance from a thread that keeps time */
 };
 
 struct cpu_ctx {

@@ -3,27 +3,9 @@
  * Accounting: a thread starts, a thread stops.
  */
 #include "bpf/sched/ctx.bpf.h"
+#include "bpf/shared/input_times.bpf.h"
 #include "bpf/policy/deadline.h"
-
-static __always_inline u32 wait_bucket(u64 wait_ns) {
-  u32 us = wait_ns >> 10 > 0xffffffff ? 0xffffffff : wait_ns >> 10, bucket = 0;
-
-  if (us >> 16) return GS_WAIT_BUCKETS - 1;
-  if (us >> 8) {
-    us >>= 8;
-    bucket = 8;
-  }
-  if (us >> 4) {
-    us >>= 4;
-    bucket += 4;
-  }
-  if (us >> 2) {
-    us >>= 2;
-    bucket += 2;
-  }
-  bucket += us - (us > 2); /* 0, 1, 2, 3 -> 0, 1, 2, 2 */
-  return bucket < GS_WAIT_BUCKETS ? bucket : GS_WAIT_BUCKETS - 1;
-}
+#include "bpf/policy/histogram.h"
 
 static __always_inline void record_wait(struct task_ctx* tc, u64 now) {
   struct gs_cpu_counters* cpu = counters_here();
@@ -32,7 +14,7 @@ static __always_inline void record_wait(struct task_ctx* tc, u64 now) {
 
   if (!tc->runnable_ns || lane >= GS_WAIT_LANES || gs_before(now, tc->runnable_ns)) return;
   tc->runnable_ns = 0;
-  cpu->waits[lane][wait_bucket(wait) % GS_WAIT_BUCKETS]++;
+  cpu->waits[lane][gs_histogram_bucket(wait, GS_WAIT_BUCKETS) % GS_WAIT_BUCKETS]++;
   if (wait > cpu->longest_wait_ns[lane]) cpu->longest_wait_ns[lane] = wait;
 }
 
@@ -48,6 +30,10 @@ __hidden void running(struct task_struct* p) {
     return;
   }
   record_wait(tc, now);
+  if (tc->input_ns) {
+    input_reader_runs(tc->game, tc->input_lane, tc->input_ns, now);
+    tc->input_ns = 0;
+  }
   cc->lane = tc->lane;
   if (cc->rescuing) {
     /* Served against the frame lane: nobody takes the CPU from it for this slice. */

@@ -73,13 +73,16 @@ static __always_inline bool any_window_open(const struct gs_shared_state* state,
 
 static __always_inline u32 game_thread_wakes(struct task_struct* p, struct task_ctx* tc,
                                              const struct gs_shared_state* state, u64 now, bool waker_known) {
-  u32 zero = 0;
-  struct gs_input_cpu* input = bpf_map_lookup_elem(&input_cpus, &zero);
+  u32 here = bpf_get_smp_processor_id();
+  struct gs_input_cpu* input = bpf_map_lookup_elem(&input_cpus, &here);
   bool by_interrupt = waker_known && compat_in_interrupt();
+  bool profits = gs_input_profits(tc->game, state->foreground_game);
 
   tc->evidence = 0;
-  if (input && gs_woken_by_input(now, input->sync_ns, tunables.input_wake_ns)) {
+  if (profits && input && gs_woken_by_input(now, input->sync_ns, tunables.input_wake_ns)) {
     tc->evidence |= GS_EVIDENCE_INPUT;
+    tc->input_ns = input->sync_ns;
+    tc->input_lane = input->sync_lane;
     count(input_wakeups);
   } else if (by_interrupt) {
     gs_pattern_woken(&tc->pattern, now);
@@ -95,8 +98,8 @@ static __always_inline u32 game_thread_wakes(struct task_struct* p, struct task_
     count(frame_wakeups);
     return GS_LANE_FRAME;
   }
-  return gs_lane_of_other(p->policy == SCHED_IDLE, true, any_window_open(state, now), tc->burst_avg_ns,
-                          tunables.interactive_burst_ns);
+  return gs_lane_of_other(p->policy == SCHED_IDLE, true, profits && any_window_open(state, now),
+                          tc->burst_avg_ns, tunables.interactive_burst_ns);
 }
 
 /*

@@ -62,13 +62,84 @@ struct gs_shared_state {
   unsigned int games_generation; /* changes with every add or removal of a game */
   unsigned int nr_games;
   unsigned long long window_until_ns[4]; /* CLOCK_MONOTONIC, by enum gs_input_lane */
+  unsigned int foreground_game;          /* 0: not known */
+  unsigned int devices_generation;       /* changes when a device goes, or its lane becomes known */
 };
 
-/* Map input_cpus, per CPU. */
+#define GS_INPUT_LANES 4 /* enum gs_input_lane */
+#define GS_INPUT_SLOTS 8
+#define GS_INPUT_RINGS 16
+#define GS_INPUT_RING_BYTES (64 * 1024)
+#define GS_INPUT_DEVICES 1024
+/* As GS_WAIT_BUCKETS, up to an eighth of a second: a frame and more. */
+#define GS_INPUT_BUCKETS 18
+
+/* A device in a CPU's cache. */
+struct gs_input_slot {
+  unsigned long long device; /* address of the kernel's; 0: free */
+  unsigned long long used;   /* the CPU's `events` when it was last used */
+  unsigned long long period_start_ns;
+  unsigned int period_events;
+  unsigned int pending; /* events seen, and no record tells of them yet */
+  unsigned int id;
+  unsigned int generation; /* the slot is to be believed while this equals devices_generation */
+  unsigned int lane;
+  unsigned int high_rate;
+};
+
+/*
+ * Map input_cpus, indexed by CPU, written on that CPU only, read by the daemon in place. Of the events,
+ * events = events_idle + events_no_input + events_reported + events_dropped + the slots' pending.
+ */
 struct gs_input_cpu {
-  unsigned long long sync_ns; /* CLOCK_MONOTONIC of the last SYN_REPORT on this CPU */
+  unsigned long long sync_ns; /* CLOCK_MONOTONIC of the last SYN_REPORT of a device with a lane */
   unsigned long long events;
+  unsigned long long events_idle;     /* while there was no game */
   unsigned long long events_no_input; /* of devices that never boost */
+  unsigned long long events_reported; /* that records in the ring tell of */
+  unsigned long long events_dropped;  /* that found the ring full */
+  unsigned int hot;                   /* slot of the device in high-rate mode that was used last */
+  unsigned int sync_lane;
+  unsigned long long cache_hits; /* without those of the fast path */
+  unsigned long long cache_misses;
+  unsigned long long first_sights;
+  unsigned long long records;
+  unsigned long long records_dropped;
+  struct gs_input_slot slots[GS_INPUT_SLOTS];
+  unsigned long long to_reader[GS_INPUT_LANES]
+                              [GS_INPUT_BUCKETS]; /* event to the game's reading thread running */
+  unsigned long long to_submit[GS_INPUT_LANES][GS_INPUT_BUCKETS]; /* event to that game's next frame submit */
+} __attribute__((aligned(64)));
+
+/* Map input_games, indexed by game. */
+struct gs_input_game {
+  unsigned long long unanswered_ns[GS_INPUT_LANES]; /* the oldest event without a frame since; 0: none */
+  unsigned long long read_ns;                       /* when a thread of the game last read input */
+};
+
+/* Map input_devices: address of the kernel's device -> what is known of it. */
+struct gs_input_device {
+  unsigned int id; /* N of /sys/class/input/inputN */
+  unsigned int lane;
+  unsigned short bus, vendor, product;
+  unsigned short unused;
+};
+
+enum gs_input_record_kind {
+  GS_INPUT_EVENTS = 1,
+  GS_INPUT_DEVICE_SEEN = 2, /* the first event of a device; its lane may be GS_INPUT_ASK */
+  GS_INPUT_DEVICE_GONE = 3,
+};
+
+/* Maps input_rings. No code or value is in it: what is typed is nobody's business. */
+struct gs_input_record {
+  unsigned long long time_ns; /* of the newest event that it tells of, CLOCK_MONOTONIC */
+  unsigned long long device;  /* key of input_devices */
+  unsigned int id;
+  unsigned int events;
+  unsigned short kind;
+  unsigned short lane;
+  unsigned int cpu;
 };
 
 enum gs_event_kind {
@@ -88,8 +159,12 @@ struct gs_event {
 #define _Static_assert static_assert
 #endif
 _Static_assert(sizeof(struct gs_game_process) == 8, "map value");
-_Static_assert(sizeof(struct gs_shared_state) == 40, "map value");
-_Static_assert(sizeof(struct gs_input_cpu) == 24, "map value");
+_Static_assert(sizeof(struct gs_shared_state) == 48, "map value");
+_Static_assert(sizeof(struct gs_input_slot) == 48, "part of a map value");
+_Static_assert(sizeof(struct gs_input_cpu) % 64 == 0, "each CPU has cache lines of its own");
+_Static_assert(sizeof(struct gs_input_game) == 40, "map value");
+_Static_assert(sizeof(struct gs_input_device) == 16, "map value");
+_Static_assert(sizeof(struct gs_input_record) == 32, "ring record");
 _Static_assert(sizeof(struct gs_event) == 656, "ring record");
 
 #endif

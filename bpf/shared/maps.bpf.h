@@ -25,11 +25,20 @@ struct {
 } shared_state SEC(".maps") __weak;
 
 struct {
-  __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-  __uint(max_entries, 1);
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(map_flags, BPF_F_MMAPABLE); /* the daemon reads it in place */
+  __uint(max_entries, GS_MAX_CPUS);  /* the daemon makes it as large as the machine */
   __type(key, u32);
   __type(value, struct gs_input_cpu);
 } input_cpus SEC(".maps") __weak;
+
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(map_flags, BPF_F_MMAPABLE);
+  __uint(max_entries, GS_MAX_GAMES + 1);
+  __type(key, u32);
+  __type(value, struct gs_input_game);
+} input_games SEC(".maps") __weak;
 
 struct {
   __uint(type, BPF_MAP_TYPE_RINGBUF);

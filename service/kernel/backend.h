@@ -60,6 +60,17 @@ struct Counter {
   uint64_t value = 0;
 };
 
+// An input device that the kernel's side cannot tell the kind of (bpf/policy/device.h): somebody who knows
+// udev's opinion is asked. Values of `lane`: enum gs_input_lane of bpf/policy/window.h.
+struct InputQuestion {
+  uint32_t number = 0;  // N of /sys/class/input/inputN; never used again until the next boot
+  uint16_t bus = 0, vendor = 0, product = 0;
+};
+struct InputAnswer {
+  uint32_t number = 0;
+  uint32_t lane = 0;
+};
+
 class Backend {
  public:
   virtual ~Backend() = default;
@@ -86,6 +97,13 @@ class Backend {
   // Names and bounds are tunables()'; others are left out.
   virtual void set_tunables(const TunableValues& values) = 0;
 
+  // The game that the player sees: it alone profits from input. 0: not known, every game does.
+  virtual void set_foreground_game(uint32_t /*game_id*/) {}
+
+  // All input devices that are open questions, those answered before included.
+  virtual std::vector<InputQuestion> input_questions() const { return {}; }
+  virtual void answer_input(const std::vector<InputAnswer>& /*answers*/) {}
+
   // Sums over CPUs, read now.
   virtual std::vector<Counter> counters() const = 0;
 
@@ -95,6 +113,11 @@ class Backend {
 
   // Called from dispatch_events() or detach().
   std::function<void(const ExitInfo&)> on_exit;
+  // Called from dispatch_events(): input_questions() may have a new one.
+  std::function<void()> on_input_question;
+  // Called from dispatch_events(): so many input events were not told of because a ring was full. The boost
+  // was there all the same.
+  std::function<void(uint64_t)> on_input_lost;
 };
 
 }  // namespace gamesched::kernel

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bitset>
 #include <cerrno>
 #include <charconv>
 #include <cstddef>
@@ -17,6 +18,7 @@
 #include <span>
 
 #include "bpf/shared/abi.h"
+#include "service/kernel/input.h"
 #include "service/kernel/object.h"
 #include "service/kernel/topology.h"
 #include "service/util/file.h"
@@ -40,8 +42,8 @@ const std::filesystem::path cpu_dir = "/sys/devices/system/cpu";
 constexpr std::size_t sysfs_max_bytes = 4096;
 
 // Created with the process detector, used by all.
-constexpr std::array<std::string_view, 4> shared_maps = {"game_processes", "shared_state", "input_cpus",
-                                                         "events"};
+constexpr std::array<std::string_view, 5> shared_maps = {"game_processes", "shared_state", "input_cpus",
+                                                         "input_games", "events"};
 
 constexpr std::array<const char*, GS_NR_COUNTERS> counter_names = {
 #define COUNTER(name, doc) #name,
@@ -78,6 +80,7 @@ class KernelBackend final : public Backend {
       note("input", fail(Error::Code::Unsupported, support_.reason));
       return;
     }
+    Input::size_maps(process_);
     const Result<void> process = process_.load();
     note("process", process ? process_.attach_programs() : process);
     if (process) input_.share_maps_of(process_, shared_maps);
@@ -85,13 +88,14 @@ class KernelBackend final : public Backend {
         "window_ns");  // throws when the object and this code disagree
     set_windows();
     const Result<void> input = input_.load();
-    note("input", input ? input_.attach_programs() : input);
+    if (process_.loaded())
+      ring_ = ring_buffer__new(process_.map_fd("events"), &KernelBackend::on_record, this, nullptr);
+    note("input", input ? start_input() : input);
     load_scheduler(process);
     if (!process_.loaded()) return;
     void* shared = ::mmap(nullptr, sizeof(gs_shared_state), PROT_READ | PROT_WRITE, MAP_SHARED,
                           process_.map_fd("shared_state"), 0);
     if (shared != MAP_FAILED) shared_ = static_cast<gs_shared_state*>(shared);
-    ring_ = ring_buffer__new(process_.map_fd("events"), &KernelBackend::on_record, this, nullptr);
   }
 
   Support support() const override { return support_; }
@@ -145,14 +149,26 @@ class KernelBackend final : public Backend {
       leave_game(game_id);
       return entered;
     }
-    change_generation(+1);
+    games_.set(game_id);
+    games_changed();
     return {};
   }
 
   void remove_game(uint32_t game_id) override {
-    if (!process_.loaded()) return;
+    if (!process_.loaded() || game_id > GS_MAX_GAMES) return;
     leave_game(game_id);
-    change_generation(-1);
+    games_.reset(game_id);
+    games_changed();
+  }
+
+  void set_foreground_game(uint32_t game_id) override {
+    if (shared_ != nullptr) __atomic_store_n(&shared_->foreground_game, game_id, __ATOMIC_RELAXED);
+  }
+
+  std::vector<InputQuestion> input_questions() const override { return input_reader_.questions(); }
+  void answer_input(const std::vector<InputAnswer>& answers) override {
+    if (shared_ == nullptr || !input_reader_.answer(answers)) return;
+    __atomic_add_fetch(&shared_->devices_generation, 1, __ATOMIC_RELEASE);
   }
 
   void set_tunables(const TunableValues& values) override {
@@ -178,18 +194,26 @@ class KernelBackend final : public Backend {
       sums.push_back(std::move(counter));
     }
     add_waits(sums, const_cast<std::array<gs_cpu_counters, GS_MAX_CPUS>&>(*cpus));
-    add_input_counters(sums);
+    input_reader_.add_counters(sums);
     return sums;
   }
 
   int event_fd() const override { return ring_ != nullptr ? ring_buffer__epoll_fd(ring_) : -1; }
   void dispatch_events() override {
-    if (ring_ != nullptr) ring_buffer__consume(ring_);
+    if (ring_ == nullptr) return;
+    ring_buffer__consume_n(ring_, Input::batch_max);
+    input_reader_.batch_done(on_input_question, on_input_lost);
   }
 
  private:
   void note(const char* name, const Result<void>& result) {
     detectors_.push_back({name, result.has_value(), result ? "" : result.error().message});
+  }
+
+  Result<void> start_input() {
+    if (ring_ == nullptr) return fail(Error::Code::System, "there is no memory for rings");
+    if (auto started = input_reader_.start(input_, process_, ring_); !started) return started;
+    return input_.attach_programs();
   }
 
   void set_windows() {
@@ -249,20 +273,6 @@ class KernelBackend final : public Backend {
         sums.push_back(std::move(waits));
       }
     }
-  }
-
-  void add_input_counters(std::vector<Counter>& sums) const {
-    const int map = process_.map_fd("input_cpus");
-    std::vector<gs_input_cpu> cpus(static_cast<std::size_t>(std::max(1, libbpf_num_possible_cpus())));
-    const uint32_t zero = 0;
-    if (map < 0 || bpf_map_lookup_elem(map, &zero, cpus.data()) != 0) return;
-    Counter events{"input_events", 0}, ignored{"input_events_not_for_games", 0};
-    for (const gs_input_cpu& cpu : cpus) {
-      events.value += cpu.events;
-      ignored.value += cpu.events_no_input;
-    }
-    sums.push_back(events);
-    sums.push_back(ignored);
   }
 
   Result<void> enter_process(pid_t tgid, const gs_game_process& entry) {
@@ -351,10 +361,9 @@ class KernelBackend final : public Backend {
   }
 
   // Threads look their game up again when the generation has changed.
-  void change_generation(int games) {
+  void games_changed() {
     if (shared_ == nullptr) return;
-    nr_games_ += games;
-    shared_->nr_games = static_cast<unsigned>(std::max(0, nr_games_));
+    shared_->nr_games = static_cast<unsigned>(games_.count());
     __atomic_add_fetch(&shared_->games_generation, 1, __ATOMIC_RELEASE);
   }
 
@@ -383,12 +392,13 @@ class KernelBackend final : public Backend {
   }
 
   Object process_, input_, scheduler_;
+  Input input_reader_;
   Support support_;
   std::vector<DetectorStatus> detectors_;
   bpf_link* link_ = nullptr;
   ring_buffer* ring_ = nullptr;
   gs_shared_state* shared_ = nullptr;
-  int nr_games_ = 0;
+  std::bitset<GS_MAX_GAMES + 1> games_;  // by id
 };
 
 }  // namespace

@@ -88,6 +88,12 @@ void Object::share_maps_of(const Object& other, std::span<const std::string_view
   }
 }
 
+void Object::resize_map(std::string_view name, uint32_t entries) {
+  bpf_map* map = bpf_object__find_map_by_name(object_.get(), std::string(name).c_str());
+  if (map == nullptr || bpf_map__set_max_entries(map, entries) != 0)
+    throw std::runtime_error("BPF object " + name_ + " has no map " + std::string(name) + " to size");
+}
+
 Result<void> Object::load() {
   last_messages.clear();
   if (const int error = bpf_object__load(object_.get()); error != 0)

@@ -37,6 +37,8 @@ class Object {
 
   // Before load(): use another object's map of the same name.
   void share_maps_of(const Object& other, std::span<const std::string_view> names);
+  // Before load(): how many entries a map shall have.
+  void resize_map(std::string_view name, uint32_t entries);
   // Errors: Permission, Unsupported (a symbol this kernel lacks, or the verifier refused), System.
   Result<void> load();
   bool loaded() const { return loaded_; }

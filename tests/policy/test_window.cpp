@@ -47,28 +47,12 @@ TEST(WokenByInput, IsAtMostSoLongAgo) {
   EXPECT_FALSE(gs_woken_by_input(GS_SEC, 0, wake)) << "no event at all";
 }
 
-TEST(InputLane, OfEveryKindOfDevice) {
-  struct Row {
-    bool gamepad, mouse_button, relative, letters, touch;
-    u32 lane;
-    const char* device;
-  };
-  constexpr Row rows[] = {
-      {true, false, false, false, false, GS_INPUT_CONTROLLER, "gamepad"},
-      {true, false, false, false, true, GS_INPUT_CONTROLLER, "controller with a touchpad"},
-      {true, true, true, true, true, GS_INPUT_CONTROLLER, "a controller that says it is everything"},
-      {false, true, true, false, false, GS_INPUT_MOUSE, "mouse"},
-      {false, true, true, true, false, GS_INPUT_MOUSE, "mouse with macro keys"},
-      {false, false, false, true, false, GS_INPUT_KEYBOARD, "keyboard"},
-      {false, false, true, true, false, GS_INPUT_KEYBOARD, "keyboard with a wheel"},
-      {false, false, false, false, true, GS_INPUT_OTHER, "touchscreen"},
-      {false, true, false, false, true, GS_INPUT_OTHER, "touchpad"},
-      {false, false, false, false, false, GS_INPUT_NONE, "lid, power button, sensor"},
-      {false, false, true, false, false, GS_INPUT_NONE, "a wheel alone"},
-  };
-  for (const Row& row : rows)
-    EXPECT_EQ(gs_input_lane_of(row.gamepad, row.mouse_button, row.relative, row.letters, row.touch), row.lane)
-        << row.device;
+TEST(InputProfits, TheForegroundGameAloneOnceItIsKnown) {
+  EXPECT_TRUE(gs_input_profits(3, 0)) << "nobody knows which game is seen";
+  EXPECT_TRUE(gs_input_profits(3, 3));
+  EXPECT_FALSE(gs_input_profits(3, 4));
+  EXPECT_FALSE(gs_input_profits(0, 0)) << "no game at all";
+  EXPECT_FALSE(gs_input_profits(0, 3));
 }
 
 }  // namespace

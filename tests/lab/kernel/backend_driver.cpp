@@ -12,6 +12,10 @@
 //   add GAME PID           remove GAME
 //   counters
 //   members                the processes in the games' map: {pid: game}
+//   foreground GAME        0: not known
+//   questions              input devices of unknown kind; how often there was a question; input events lost
+//   answer NUMBER LANE     to a question
+//   devices                how many input devices the kernel's side knows
 //   windows                the input windows' ends, and the time, in ns of CLOCK_MONOTONIC
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
@@ -101,6 +105,18 @@ json members() {
   return table;
 }
 
+json devices() {
+  const int map = map_fd("input_devices");
+  uint64_t key = 0;
+  int count = 0;
+  for (int error = bpf_map_get_next_key(map, nullptr, &key); error == 0;
+       error = bpf_map_get_next_key(map, &key, &key)) {
+    gs_input_device device{};
+    if (bpf_map_lookup_elem(map, &key, &device) == 0) count++;
+  }
+  return count;
+}
+
 json windows() {
   const uint32_t zero = 0;
   gs_shared_state state{};
@@ -124,6 +140,8 @@ class Driver {
                         {"reason", info.reason},
                         {"message", info.message}});
     };
+    backend_->on_input_question = [this] { asked_++; };
+    backend_->on_input_lost = [this](uint64_t events) { lost_ += events; };
     backend_->load();
   }
 
@@ -141,6 +159,15 @@ class Driver {
     if (command == "counters") return counters();
     if (command == "members") return members();
     if (command == "windows") return windows();
+    if (command == "devices") return devices();
+    if (command == "questions") return questions();
+    if (command == "answer") return answer(words);
+    if (command == "foreground") {
+      uint32_t game = 0;
+      words >> game;
+      backend_->set_foreground_game(game);
+      return answer_of({});
+    }
     if (command == "add" || command == "remove") return change_game(command == "add", words);
     return {{"error", "unknown command " + command}};
   }
@@ -152,6 +179,19 @@ class Driver {
     words >> game >> pid;
     if (add) return answer_of(backend_->add_game(game, pid));
     backend_->remove_game(game);
+    return answer_of({});
+  }
+
+  json questions() const {
+    json open = json::array();
+    for (const InputQuestion& question : backend_->input_questions()) open.push_back(question.number);
+    return {{"open", open}, {"asked", asked_}, {"lost", lost_}};
+  }
+
+  json answer(std::istringstream& words) {
+    InputAnswer answer;
+    words >> answer.number >> answer.lane;
+    backend_->answer_input({answer});
     return answer_of({});
   }
 
@@ -183,6 +223,7 @@ class Driver {
 
   std::unique_ptr<Backend> backend_ = make_backend();
   json exits_ = json::array();
+  uint64_t asked_ = 0, lost_ = 0;
 };
 
 int run() {

@@ -176,7 +176,7 @@ class Driver:
         if not line:
             raise AssertionError("backend-driver " + ("ended" if ready else "does not answer"))
         answer = json.loads(line)
-        if "error" in answer:
+        if isinstance(answer, dict) and "error" in answer:
             raise DriverError(answer)
         return answer
 
