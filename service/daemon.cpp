@@ -16,7 +16,10 @@
 #include "service/bus/scheduler_object.h"
 #include "service/games/journal.h"
 #include "service/games/registry.h"
+#include "service/input/input_watch.h"
 #include "service/loop/loop.h"
+#include "service/metrics/publisher.h"
+#include "service/metrics/snapshot.h"
 #include "service/policy/attachment.h"
 #include "service/policy/config.h"
 #include "service/policy/enabled_store.h"
@@ -75,6 +78,9 @@ class Daemon {
   policy::Attachment attachment_;
   policy::ProfileControl profiles_;
   bus::Connection connection_;
+  input::InputWatch input_;
+  metrics::Snapshots snapshots_;
+  metrics::Publisher publisher_;
   bus::NameWatch names_;
   auth::Authority authority_;
   bus::Requests requests_;
@@ -94,16 +100,20 @@ Daemon::Daemon(const Options& options, const MakeBackend& make_backend)
                   [this] { return registry_.size(); }),
       profiles_(*backend_, config_, read_profile()),
       connection_(loop_, options.bus),
+      input_(loop_, *backend_),
+      snapshots_(*backend_),
+      publisher_(loop_, snapshots_),
       names_(loop_, connection_.get(),
              [this](const std::string& name) {
                registry_.end_held_by(name);
                profiles_.holder_left(name);
+               publisher_.reader_left(name);
              }),
       authority_(loop_, connection_.get()),
-      requests_(authority_, registry_, attachment_, profiles_,
+      requests_(authority_, registry_, attachment_, profiles_, publisher_,
                 {policy::EnabledStore(file_in(options.state_folder, "enabled")),
                  policy::ProfileStore(file_in(options.state_folder, "profile"))}),
-      object_(loop_, connection_, requests_, attachment_, profiles_),
+      object_(loop_, connection_, requests_, attachment_, profiles_, snapshots_),
       write_journal_(loop_, [this] { write_journal(); }),
       terminate_(loop_, SIGTERM, [this] { stop(); }),
       interrupt_(loop_, SIGINT, [this] { stop(); }),
@@ -141,6 +151,8 @@ Daemon::Daemon(const Options& options, const MakeBackend& make_backend)
     if (released) object_.hold_released(hold);
     names_.unwatch(hold.holder);
   };
+  publisher_.on_reader = [this](const std::string& name) { names_.watch(name); };
+  publisher_.on_reader_left = [this](const std::string& name) { names_.unwatch(name); };
   object_.set_configuration_errors(config_errors_);
   attachment_.on_ejected = [this](const policy::Ejection& ejection) {
     object_.emitEjected(ejection.reason, ejection.detail, ejection.retry_in_s);

@@ -154,4 +154,11 @@ void Requests::release_profile(Sender sender, uint32_t cookie, Reply<void> reply
   });
 }
 
+void Requests::open_metrics(Sender sender, Reply<UniqueFd> reply) {
+  begin(sender, [this, reply = std::move(reply)](Result<auth::Caller> caller) {
+    if (!caller) return reply(std::unexpected(caller.error()));
+    reply(publisher_.open(caller->name, caller->uid));
+  });
+}
+
 }  // namespace gamesched::bus

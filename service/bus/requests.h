@@ -15,6 +15,7 @@
 #include "service/auth/authority.h"
 #include "service/games/limits.h"
 #include "service/games/registry.h"
+#include "service/metrics/publisher.h"
 #include "service/policy/attachment.h"
 #include "service/policy/enabled_store.h"
 #include "service/policy/profile_control.h"
@@ -37,11 +38,12 @@ class Requests {
   };
 
   Requests(auth::Authority& authority, games::Registry& registry, policy::Attachment& attachment,
-           policy::ProfileControl& profiles, Stores stores)
+           policy::ProfileControl& profiles, metrics::Publisher& publisher, Stores stores)
       : authority_(authority),
         registry_(registry),
         attachment_(attachment),
         profiles_(profiles),
+        publisher_(publisher),
         stores_(std::move(stores)) {}
 
   template <typename T>
@@ -52,6 +54,7 @@ class Requests {
   void set_enabled(Sender sender, bool enabled, Reply<void> reply);
   void set_profile(Sender sender, std::string profile, Reply<void> reply);
   void hold_profile(Sender sender, policy::Hold hold, Reply<uint32_t> reply);
+  void open_metrics(Sender sender, Reply<UniqueFd> reply);
   void release_profile(Sender sender, uint32_t cookie, Reply<void> reply);
 
  private:
@@ -66,6 +69,7 @@ class Requests {
   games::Registry& registry_;
   policy::Attachment& attachment_;
   policy::ProfileControl& profiles_;
+  metrics::Publisher& publisher_;
   Stores stores_;
   games::RateLimit rate_{games::max_changes, games::changes_window_usec};
 };

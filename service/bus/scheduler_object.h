@@ -20,6 +20,7 @@
 #include "service/bus/requests.h"
 #include "service/games/registry.h"
 #include "service/loop/loop.h"
+#include "service/metrics/snapshot.h"
 #include "service/policy/attachment.h"
 #include "service/policy/profile_control.h"
 
@@ -30,11 +31,11 @@ class SchedulerObject
                                       sdbus::ObjectManager_adaptor> {
  public:
   SchedulerObject(Loop& loop, Connection& connection, Requests& requests, policy::Attachment& attachment,
-                  policy::ProfileControl& profiles);
+                  policy::ProfileControl& profiles, metrics::Snapshots& snapshots);
   ~SchedulerObject();
 
   void properties_may_have_changed() {
-    counters_.reset();
+    snapshots_.forget();
     tell_changes_.schedule();
   }
   void set_configuration_errors(std::vector<std::string> errors);
@@ -67,6 +68,7 @@ class SchedulerObject
                    std::string application_id) override;
   void ReleaseProfile(sdbus::Result<>&& result, uint32_t cookie) override;
   std::map<std::string, uint64_t> GetCounters() override;
+  void OpenMetrics(sdbus::Result<sdbus::UnixFd>&& result) override;
 
   std::string Version() override;
   std::string State() override;
@@ -81,12 +83,6 @@ class SchedulerObject
   std::vector<std::string> ConfigurationErrors() override;
   std::string KernelScheduler() override;
 
-  // Reading them from every CPU is dear, and anybody may ask as often as they like.
-  struct Counters {
-    uint64_t read_at_usec;
-    std::map<std::string, uint64_t> values;
-  };
-
   Sender sender() const;
   Values values();
   void tell_changes();
@@ -95,10 +91,10 @@ class SchedulerObject
   Requests& requests_;
   policy::Attachment& attachment_;
   policy::ProfileControl& profiles_;
+  metrics::Snapshots& snapshots_;
   std::vector<std::string> configuration_errors_;
   std::map<games::GameId, std::unique_ptr<GameObject>> games_;
   Values told_;
-  std::optional<Counters> counters_;
   Defer tell_changes_;
 };
 

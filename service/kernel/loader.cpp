@@ -185,6 +185,7 @@ class KernelBackend final : public Backend {
 
   std::vector<Counter> counters() const override {
     std::vector<Counter> sums;
+    input_reader_.add_counters(sums);
     if (!scheduler_.loaded()) return sums;
     auto* cpus = const_cast<Object&>(scheduler_).global<std::array<gs_cpu_counters, GS_MAX_CPUS>>("counters");
     for (std::size_t i = 0; i < counter_names.size(); i++) {
@@ -194,7 +195,6 @@ class KernelBackend final : public Backend {
       sums.push_back(std::move(counter));
     }
     add_waits(sums, const_cast<std::array<gs_cpu_counters, GS_MAX_CPUS>&>(*cpus));
-    input_reader_.add_counters(sums);
     return sums;
   }
 

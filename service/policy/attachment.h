@@ -39,7 +39,6 @@ class Attachment {
   Status status();
   std::string kernel_scheduler() const { return backend_.state().ops; }
   std::vector<kernel::DetectorStatus> detectors() const { return backend_.detectors(); }
-  std::vector<kernel::Counter> counters() const { return backend_.counters(); }
   bool enabled() const { return controller_.enabled(); }
   const Config& config() const { return controller_.config(); }
 

@@ -8,7 +8,9 @@ It is a process of its own, so that it has a user, can be a game and can be kill
 
 import ctypes
 import json
+import mmap
 import os
+import struct
 import sys
 import threading
 
@@ -99,6 +101,23 @@ class Caller:
 
     def get_counters(self):
         return self.call(NAME, "GetCounters")[0]
+
+    def open_metrics(self):
+        """Opens the metrics page; what it says of itself."""
+        _, fds = self.bus.call_with_unix_fd_list_sync(
+            NAME, PATH, NAME, "OpenMetrics", None, None, Gio.DBusCallFlags.NONE, TIMEOUT_MS, None, None)
+        self.page = mmap.mmap(fds.get(0), 64 * 1024, mmap.MAP_SHARED, mmap.PROT_READ)
+        return self.read_metrics()
+
+    def read_metrics(self):
+        while True:
+            _, version, entries, sequence, _, read_at = struct.unpack_from("=QIIIIQ", self.page)
+            values = {}
+            for at in range(entries):
+                name, value = struct.unpack_from("=56sQ", self.page, 64 + 64 * at)
+                values[name.rstrip(b"\0").decode()] = value
+            if sequence % 2 == 0 and struct.unpack_from("=I", self.page, 16)[0] == sequence:
+                return {"version": version, "read_at_usec": read_at, "counters": values}
 
     def get(self, name):
         return self.call("org.freedesktop.DBus.Properties", "Get", GLib.Variant("(ss)", (NAME, name)))[0]

@@ -7,7 +7,7 @@ import sys
 import time
 import unittest
 
-from harness import BusTest, wait_for
+from harness import BusTest, Refused, wait_for
 
 MONITOR = r"""
 import json, sys, gi
@@ -54,6 +54,51 @@ class Counters(StateTest):
         reads = max(self.reads() for _ in range(100))
         self.assertLessEqual(reads, (time.monotonic() - begin) / 0.1 + 1)
         wait_for(lambda: self.reads() > reads, "new counters")
+
+
+class Metrics(StateTest):
+    """OpenMetrics: counters in memory."""
+
+    def reads(self):
+        return self.root.get_counters()["counter_reads"]
+
+    def test_the_page_has_what_get_counters_has_and_stays_fresh(self):
+        page = self.root.open_metrics()
+        self.assertEqual(page["version"], 1)
+        self.assertEqual(set(page["counters"]), set(self.root.get_counters()))
+        self.assertEqual(page["counters"]["enqueued"], 7)
+        wait_for(lambda: self.root.read_metrics()["read_at_usec"] > page["read_at_usec"], "a fresh page")
+
+    def test_nothing_is_read_once_the_last_reader_has_left(self):
+        reader = self.caller()
+        reader.open_metrics()
+        wait_for(lambda: reader.read_metrics()["counters"]["counter_reads"] > 3, "a page that is updated")
+        reader.kill()
+
+        def quiet():
+            """Between two questions of ours there was no other read of the kernel's counters."""
+            before = self.reads()
+            wait_for(lambda: self.reads() != before, "new counters")
+            return self.reads() - before == 1
+
+        wait_for(quiet, "no more reads than are asked for")
+
+    def test_readers_are_bounded_for_each_user(self):
+        first = self.caller()
+        readers = [first] + [self.caller(first.uid) for _ in range(8)]
+        for reader in readers[:8]:
+            reader.open_metrics()
+        self.assertIn("readers", self.assert_refused("LimitsExceeded", readers[8].open_metrics))
+        self.caller().open_metrics()
+        first.kill()
+
+        def opens():
+            try:
+                return readers[8].open_metrics()
+            except Refused:
+                return None
+
+        wait_for(opens, "room for another reader")
 
 
 class Attaching(StateTest):

@@ -43,7 +43,15 @@ class FakeBackend : public kernel::Backend {
   }
   void remove_game(uint32_t game_id) override { games.erase(game_id); }
   void set_tunables(const kernel::TunableValues& values) override { tunables = values; }
-  std::vector<kernel::Counter> counters() const override { return {{"enqueued", 7}}; }
+  std::vector<kernel::InputQuestion> input_questions() const override { return questions_now; }
+  void answer_input(const std::vector<kernel::InputAnswer>& given) override {
+    for (const auto& answer : given) answers[answer.number] = answer.lane;
+    ++answer_calls;
+  }
+  std::vector<kernel::Counter> counters() const override {
+    ++counter_reads;
+    return {{"enqueued", 7}, {"reads", counter_reads}};
+  }
   int event_fd() const override { return -1; }
   void dispatch_events() override {}
 
@@ -54,6 +62,10 @@ class FakeBackend : public kernel::Backend {
     if (on_exit) on_exit(info);
   }
 
+  std::vector<kernel::InputQuestion> questions_now;
+  std::map<uint32_t, uint32_t> answers;  // number -> lane
+  int answer_calls = 0;
+  mutable uint64_t counter_reads = 0;
   bool loaded = false;
   bool is_attached = false;
   int attach_calls = 0;
