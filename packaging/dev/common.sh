@@ -126,6 +126,16 @@ make_sandbox() {
 		"deb $mirror trixie main" "deb $mirror trixie-updates main" "deb $mirror trixie-backports main"
 }
 
+# Without root it is made as the root of the user namespace in which it is used: mmdebstrap's own one maps other ids,
+# and what belongs to its root would belong to somebody else in the lab, where set-user-id programs take that seriously.
+make_sandbox_as_root() {
+	if [ "$(id -u)" -eq 0 ]; then
+		make_sandbox
+	else
+		unshared env ROOT="$ROOT" GAMESCHED_DEV_DIR="$DEV" bash -euo pipefail -c '. "$0" && make_sandbox' "$ROOT/packaging/dev/common.sh"
+	fi
+}
+
 remove_tree() {
 	[ -e "$1" ] || return 0
 	if [ "$(id -u)" -eq 0 ]; then rm -rf --one-file-system "$1"; else unshared rm -rf --one-file-system "$1"; fi
@@ -133,7 +143,7 @@ remove_tree() {
 
 need_sandbox() {
 	if [ ! -f "$DEV/stamps/sandbox" ] && [ "$STEPS" = run ]; then require_host_tools; fi
-	step sandbox "$({ packages; declare -f make_sandbox; } | key_of)" make_sandbox
+	step sandbox "$({ packages; declare -f make_sandbox; } | key_of)" make_sandbox_as_root
 }
 
 # in_sandbox COMMAND...: sources at /src, .dev at /dev-cache, working directory /src.
