@@ -52,19 +52,30 @@ Problem not_running() {
   return {Problem::Kind::NotRunning, "gameschedd is not running"};
 }
 
+// What the bus says when it was to start the service and could not: its own errors of starting, those that
+// systemd gives for the unit (masked, broken), and a time-out of starting, which sd-bus's own of waiting is
+// not.
+bool is_failed_start(const std::string& name) {
+  return name.starts_with("org.freedesktop.DBus.Error.Spawn.") ||
+         name.starts_with("org.freedesktop.systemd1.") || name == "org.freedesktop.DBus.Error.TimedOut";
+}
+
 Problem problem_of(const sdbus::Error& error) {
   const std::string& name = error.getName();
+  const std::string text = clean(error.getMessage().empty() ? name : error.getMessage());
   for (const char* absent : {SD_BUS_ERROR_SERVICE_UNKNOWN, SD_BUS_ERROR_NAME_HAS_NO_OWNER}) {
     if (name == absent) return not_running();
   }
+  if (is_failed_start(name))
+    return {Problem::Kind::CannotStart, std::format("gameschedd could not be started ({})", text)};
   if (name == SD_BUS_ERROR_TIMEOUT || name == "System.Error.ETIMEDOUT") {
-    return {Problem::Kind::Failed, "gameschedd does not answer"};
+    return {Problem::Kind::NoAnswer, "gameschedd does not answer"};
   }
   if (name == SD_BUS_ERROR_NO_REPLY) {
-    return {Problem::Kind::Failed,
+    return {Problem::Kind::NoAnswer,
             "gameschedd ended or did not answer in time; see journalctl -u gameschedd"};
   }
-  return {Problem::Kind::Failed, error.getMessage().empty() ? clean(name) : clean(error.getMessage())};
+  return {name.starts_with("org.gamesched.") ? Problem::Kind::Refused : Problem::Kind::NoAnswer, text};
 }
 
 // Runs `call` and turns the exception of the bus library into a Problem.
@@ -123,7 +134,7 @@ Expected<Client> Client::connect() {
   if (r >= 0) r = sd_bus_set_allow_interactive_authorization(bus, 1);
   if (r < 0) {
     sd_bus_unref(bus);
-    return std::unexpected(Problem{Problem::Kind::Failed,
+    return std::unexpected(Problem{Problem::Kind::NoAnswer,
                                    std::format("no connection to the system bus ({})", std::strerror(-r))});
   }
   return guarded([&] {

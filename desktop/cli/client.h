@@ -25,10 +25,12 @@ namespace gamesched::cli {
 
 struct Problem {
   enum class Kind {
-    NotRunning,  // nobody owns the name, and nobody could be started
-    Failed,      // refused, no answer, no bus
+    NotRunning,   // nobody owns the name, and the bus knows nobody to start
+    CannotStart,  // nobody owns the name, and who was to be started failed
+    Refused,      // the service answered, with an error
+    NoAnswer,     // none in time, or no bus: nobody knows whether it runs
   };
-  Kind kind = Kind::Failed;
+  Kind kind = Kind::NoAnswer;
   std::string text;
 };
 

@@ -75,7 +75,11 @@ std::string enabled(bool enabled) {
 }
 
 std::string problem(const Problem& problem) {
-  return write({{"error", problem.text}, {"running", problem.kind != Problem::Kind::NotRunning}});
+  Json running = nullptr;  // who knows
+  if (problem.kind == Problem::Kind::Refused) running = true;
+  if (problem.kind == Problem::Kind::NotRunning || problem.kind == Problem::Kind::CannotStart)
+    running = false;
+  return write({{"error", problem.text}, {"running", running}});
 }
 
 }  // namespace gamesched::cli::json

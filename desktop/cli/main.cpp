@@ -42,13 +42,19 @@ void print(FILE* stream, const std::string& text) {
   }
 }
 
+bool is_absent(const Problem& problem) {
+  return problem.kind == Problem::Kind::NotRunning || problem.kind == Problem::Kind::CannotStart;
+}
+
 // The state of affairs without a service is an answer of `status`; elsewhere it is a failure.
 int report(const Problem& problem, const Settings& settings) {
-  const bool absent = problem.kind == Problem::Kind::NotRunning;
   if (settings.json) print(stdout, json::problem(problem));
-  print(stderr,
-        std::format("gameschedctl: {}{}\n", problem.text, absent ? "; " + advice(Status{}) : std::string()));
-  return absent ? NotRunning : Failed;
+  const std::string to_do = problem.kind == Problem::Kind::NotRunning ? "; " + advice(Status{})
+                            : problem.kind == Problem::Kind::CannotStart
+                                ? "; see: systemctl status gameschedd"
+                                : "";
+  print(stderr, std::format("gameschedctl: {}{}\n", problem.text, to_do));
+  return is_absent(problem) ? NotRunning : Failed;
 }
 
 int run_status(const Settings& settings) {

@@ -87,9 +87,9 @@ class DesktopTest(unittest.TestCase):
             f"[D-BUS Service]\nName=com.feralinteractive.GameMode\nExec={BRIDGE}\n")
         return self.start_bus(folder)
 
-    def make_activatable(self, *arguments):
-        """The bus starts the fake when somebody calls it, as systemd starts gameschedd."""
-        command = " ".join(map(str, [sys.executable, FAKE, self.log, *arguments]))
+    def make_activatable(self, *arguments, program=None):
+        """The bus starts the fake, or another program, when somebody calls it, as systemd starts gameschedd."""
+        command = program or " ".join(map(str, [sys.executable, FAKE, self.log, *arguments]))
         (self.folder / "services" / "org.gamesched.Scheduler1.service").write_text(
             f"[D-BUS Service]\nName=org.gamesched.Scheduler1\nExec=/usr/bin/env "
             f"DBUS_SYSTEM_BUS_ADDRESS={self.env['DBUS_SYSTEM_BUS_ADDRESS']} {command}\n")

@@ -222,10 +222,23 @@ class WithoutTheService(DesktopTest):
         self.assertEqual(self.ctl("off").returncode, 0)
         self.assertEqual(self.calls("SetEnabled")[-1]["enabled"], False)
 
+    def test_one_that_cannot_be_started_is_not_running(self):
+        self.start_bus()
+        self.make_activatable(program="/bin/false")
+        for command in ("on", "off"):
+            with self.subTest(command=command):
+                shown = self.ctl(command)
+                self.assertEqual((shown.returncode, shown.stdout), (3, ""), shown.stderr)
+                self.assertRegex(shown.stderr, "^gameschedctl: gameschedd could not be started .*exited.*"
+                                               "; see: systemctl status gameschedd\n$")
+                in_json = self.ctl(command, "--json")
+                self.assertEqual((in_json.returncode, json.loads(in_json.stdout)["running"]), (3, False))
+
     def test_no_bus(self):
         shown = self.ctl("status")
         self.assertEqual((shown.returncode, shown.stdout), (1, ""))
         self.assertIn("no connection to the system bus", shown.stderr)
+        self.assertIsNone(json.loads(self.ctl("status", "--json").stdout)["running"], "nobody knows")
 
 
 class CommandLine(DesktopTest):
