@@ -26,6 +26,7 @@
 #include "service/policy/profile_control.h"
 #include "service/policy/profile_store.h"
 #include "service/util/log.h"
+#include "service/util/realtime.h"
 #include "service/util/time.h"
 
 namespace gamesched {
@@ -160,6 +161,9 @@ Daemon::Daemon(const Options& options, const MakeBackend& make_backend)
 }
 
 int Daemon::run() {
+  if (auto done = become_realtime(); !done) {
+    log::notice("Running at ordinary priority, slower to attach on a busy machine: " + done.error().message);
+  }
   backend_->load();
   profiles_.apply();
   profile_changed();

@@ -273,7 +273,7 @@ void Games::save() const {
     text += std::format("{} {} {} {}\n", game->process.pid, game->process.start_ticks, game->requester,
                         game->since_sec);
   }
-  if (auto saved = replace_file(file_, text, 0600, Durability::Memory); !saved) {
+  if (auto saved = replace_file(file_, text, 0600); !saved) {
     g_warning("A restart would lose the games: %s", saved.error().message.c_str());
   }
 }

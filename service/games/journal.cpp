@@ -98,8 +98,7 @@ Result<Record> from_json(std::string_view text) {
 Result<void> Journal::write(const Registry& registry, const std::string& bus_id) const {
   Record record{.next_id = registry.next_id(), .bus_id = bus_id, .games = {}};
   for (const Game* game : registry.all()) record.games.push_back(*game);
-  // In memory (tmpfs): a restart of the machine ends the games too.
-  return replace_file(file_, to_json(record), 0600, Durability::Memory);
+  return replace_file(file_, to_json(record), 0600);
 }
 
 Result<std::size_t> Journal::adopt_into(Registry& registry, const std::string& bus_id) const {

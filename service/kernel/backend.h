@@ -111,6 +111,11 @@ class Backend {
   virtual int event_fd() const = 0;
   virtual void dispatch_events() = 0;
 
+  // Readable when a scheduler, ours or another, came or went, so that state() may be another now; -1 where
+  // nobody tells.
+  virtual int state_event_fd() const { return -1; }
+  virtual void dispatch_state_events() {}
+
   // Called from dispatch_events() or detach().
   std::function<void(const ExitInfo&)> on_exit;
   // Called from dispatch_events(): input_questions() may have a new one.

@@ -20,6 +20,7 @@
 #include "bpf/shared/abi.h"
 #include "service/kernel/input.h"
 #include "service/kernel/object.h"
+#include "service/kernel/sched_events.h"
 #include "service/kernel/topology.h"
 #include "service/util/file.h"
 #include "service/util/procfs.h"
@@ -204,6 +205,8 @@ class KernelBackend final : public Backend {
     ring_buffer__consume_n(ring_, Input::batch_max);
     input_reader_.batch_done(on_input_question, on_input_lost);
   }
+  int state_event_fd() const override { return sched_events_.fd(); }
+  void dispatch_state_events() override { sched_events_.drain(); }
 
  private:
   void note(const char* name, const Result<void>& result) {
@@ -393,6 +396,7 @@ class KernelBackend final : public Backend {
 
   Object process_, input_, scheduler_;
   Input input_reader_;
+  SchedEvents sched_events_;
   Support support_;
   std::vector<DetectorStatus> detectors_;
   bpf_link* link_ = nullptr;

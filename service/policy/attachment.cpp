@@ -20,6 +20,12 @@ Attachment::Attachment(Loop& loop, kernel::Backend& backend, Controller controll
     events_ = std::make_unique<Io>(loop, backend_.event_fd(), EPOLLIN, Priority::Kernel,
                                    [this] { backend_.dispatch_events(); });
   }
+  if (backend_.state_event_fd() >= 0) {
+    state_events_ = std::make_unique<Io>(loop, backend_.state_event_fd(), EPOLLIN, Priority::Kernel, [this] {
+      backend_.dispatch_state_events();
+      update();
+    });
+  }
 }
 
 Attachment::~Attachment() {
@@ -32,6 +38,7 @@ Facts Attachment::facts() const {
               .kernel = backend_.state(),
               .support = backend_.support(),
               .attached = backend_.attached(),
+              .changes_are_told = state_events_ != nullptr,
               .missing_detectors = {},
               .off_profile = off_profile_};
   for (const auto& detector : backend_.detectors()) {

@@ -56,7 +56,7 @@ class Attachment {
   std::function<std::size_t()> games_;
   Timer timer_;
   Defer later_;
-  std::unique_ptr<Io> events_;
+  std::unique_ptr<Io> events_, state_events_;
   std::string off_profile_;
   Status published_;
   bool shut_down_ = false;

@@ -125,7 +125,7 @@ Decision Controller::decide(const Facts& facts) {
   if (stays_off_) return {};
   if (in_transition(facts)) return {Action::None, facts.now_usec + transition_recheck_usec};
   if (facts.kernel.value == Kernel::Enabled) {
-    if (facts.games == 0) return {};
+    if (facts.changes_are_told) return {};
     return {Action::None, facts.now_usec + conflict_recheck_usec};
   }
   const uint64_t apart_usec = last_enable_usec_ ? *last_enable_usec_ + min_between_enables_usec : 0;
@@ -204,7 +204,7 @@ Status Controller::status(const Facts& facts) const {
     return {State::Conflict, name +
                                  " is in place, and gamesched never removes another one. Stop it to let "
                                  "gamesched take over " +
-                                 (facts.games > 0 ? "within seconds." : "when the next game starts.")};
+                                 (wanted(facts) ? "within seconds." : "when the next game starts.")};
   }
   return held_back(facts);
 }

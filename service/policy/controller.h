@@ -11,9 +11,9 @@
 //   ejection    the kernel removed us by an error: tried again after 1, 5, 30 s; the
 //               third within 10 minutes is the last until SetEnabled(true).
 //   restart     the kernel asks for a new attach (CPU hotplug): no ejection.
-//   conflict    another scheduler is in place: never evicted. Looked at again when a
-//               game starts or ends, and every 5 s while a game wants us; with no
-//               game there is no timer at all.
+//   conflict    another scheduler is in place: never evicted. Its end is told by the
+//               kernel; where that is not heard, looked for every 5 s while we are
+//               wanted.
 //   failure     attaching failed for another reason: as an ejection, but 3 in a row.
 //
 // The kernel's word (Facts::kernel) always outweighs what we believe to have done.
@@ -57,7 +57,8 @@ struct Facts {
   std::size_t games = 0;
   kernel::SchedState kernel;
   kernel::Support support;
-  bool attached = false;  // Backend::attached()
+  bool attached = false;          // Backend::attached()
+  bool changes_are_told = false;  // a change of `kernel` brings on the next decision
   std::vector<std::string> missing_detectors;
   std::string off_profile;  // the profile in effect, when it keeps the scheduler away
 };

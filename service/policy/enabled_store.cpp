@@ -16,7 +16,7 @@ Result<std::optional<bool>> EnabledStore::read() const {
 
 Result<void> EnabledStore::write(bool enabled) const {
   if (const auto stored = read(); stored && *stored == enabled) return {};
-  return replace_file(file_, enabled ? "true\n" : "false\n", 0644, Durability::Disk);
+  return replace_file(file_, enabled ? "true\n" : "false\n", 0644);
 }
 
 }  // namespace gamesched::policy

@@ -17,7 +17,7 @@ Result<std::optional<std::string>> ProfileStore::read() const {
 
 Result<void> ProfileStore::write(const std::string& profile) const {
   if (const auto stored = read(); stored && *stored == profile) return {};
-  return replace_file(file_, profile + "\n", 0644, Durability::Disk);
+  return replace_file(file_, profile + "\n", 0644);
 }
 
 }  // namespace gamesched::policy

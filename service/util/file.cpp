@@ -54,23 +54,15 @@ Result<void> write_all(int fd, std::string_view content, const std::string& path
 
 }  // namespace
 
-Result<void> replace_file(const std::filesystem::path& path, std::string_view content, mode_t mode,
-                          Durability durability) {
+Result<void> replace_file(const std::filesystem::path& path, std::string_view content, mode_t mode) {
   const std::string temporary = path.string() + ".new";
   {
     const UniqueFd fd(open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode));
     if (!fd) return fail_errno("cannot create " + temporary, errno);
     if (auto written = write_all(fd.get(), content, temporary); !written) return written;
-    if (durability == Durability::Disk && fsync(fd.get()) != 0)
-      return fail_errno("cannot sync " + temporary, errno);
   }
   if (rename(temporary.c_str(), path.c_str()) != 0)
     return fail_errno("cannot replace " + path.string(), errno);
-  if (durability == Durability::Disk) {
-    const UniqueFd folder(open(path.parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (!folder || fsync(folder.get()) != 0)
-      return fail_errno("cannot sync the folder of " + path.string(), errno);
-  }
   return {};
 }
 

@@ -21,10 +21,10 @@ Result<std::string> read_file(const std::filesystem::path& path, std::size_t max
 // Whether the name is there at all (a dangling link counts).
 bool file_exists(const std::filesystem::path& path);
 
-enum class Durability { Memory, Disk };  // Disk: fsync before it takes the old one's place
-
-// Either the old content or the new one is there, whenever the machine stops.
-Result<void> replace_file(const std::filesystem::path& path, std::string_view content, mode_t mode,
-                          Durability durability);
+// Either the old content or the new one is there, whenever the program stops. The disk is not waited for:
+// that can take seconds, in which nothing else is done and the program cannot even be killed. A machine that
+// loses power within the file system's own seconds may keep the old content, or on some file systems none:
+// readers take a damaged file for an absent one.
+Result<void> replace_file(const std::filesystem::path& path, std::string_view content, mode_t mode);
 
 }  // namespace gamesched

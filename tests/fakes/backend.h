@@ -3,10 +3,13 @@
 // A kernel without a kernel, for unit tests: every field is a fact that a test sets.
 #pragma once
 
+#include <sys/eventfd.h>
+
 #include <map>
 #include <optional>
 
 #include "service/kernel/backend.h"
+#include "service/util/fd.h"
 
 namespace gamesched::fakes {
 
@@ -54,6 +57,11 @@ class FakeBackend : public kernel::Backend {
   }
   int event_fd() const override { return -1; }
   void dispatch_events() override {}
+  int state_event_fd() const override { return state_events.get(); }
+  void dispatch_state_events() override {
+    eventfd_t value;
+    eventfd_read(state_events.get(), &value);
+  }
 
   // The kernel lets go, as after an ejection.
   void eject(const kernel::ExitInfo& info) {
@@ -78,6 +86,7 @@ class FakeBackend : public kernel::Backend {
   std::optional<kernel::ExitInfo> pending_exit;  // delivered by detach()
   std::map<uint32_t, pid_t> games;
   kernel::TunableValues tunables;
+  UniqueFd state_events;  // an eventfd, where the kernel is to tell its changes
 };
 
 }  // namespace gamesched::fakes

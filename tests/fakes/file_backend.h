@@ -59,7 +59,7 @@ class FileBackend : public kernel::Backend {
       return fail(Error::Code::System, error);
     if (file_exists(folder_ / "foreign")) return fail(Error::Code::Busy, "another scheduler is in place");
     attached_ = true;
-    return replace_file(folder_ / "attached", "gamesched\n", 0644, Durability::Memory);
+    return replace_file(folder_ / "attached", "gamesched\n", 0644);
   }
   void detach() override {
     attached_ = false;
@@ -87,7 +87,7 @@ class FileBackend : public kernel::Backend {
   void set_tunables(const kernel::TunableValues& values) override {
     std::string text;
     for (const auto& [name, value] : values) text += name + " " + std::to_string(value) + "\n";
-    (void)replace_file(folder_ / "tunables", text, 0644, Durability::Memory);
+    (void)replace_file(folder_ / "tunables", text, 0644);
   }
   std::vector<kernel::Counter> counters() const override {
     return {{"enqueued", 7}, {"dispatched", 5}, {"counter_reads", ++counter_reads_}};
@@ -120,7 +120,7 @@ class FileBackend : public kernel::Backend {
   void publish_games() const {
     std::string text;
     for (const auto& [slot, pid] : games_) text += std::to_string(slot) + " " + std::to_string(pid) + "\n";
-    (void)replace_file(folder_ / "games", text, 0644, Durability::Memory);
+    (void)replace_file(folder_ / "games", text, 0644);
   }
 
   std::filesystem::path folder_;

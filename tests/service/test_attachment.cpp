@@ -50,6 +50,22 @@ TEST_F(AnAttachment, IdlesWithoutAnyTurnOfTheLoop) {
   EXPECT_FALSE(loop.run_once(50 * usec_per_msec));
 }
 
+TEST(AnAttachmentThatIsTold, FollowsAnotherScheduler) {
+  Loop loop;
+  fakes::FakeBackend backend;
+  backend.state_events = UniqueFd(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
+  backend.state_now = {kernel::SchedState::Value::Enabled, "scx_lavd", 1};
+  Attachment attachment{loop, backend, Controller({.attach = AttachMode::Always}, true), [] { return 0; }};
+  attachment.update();
+  EXPECT_EQ(attachment.status().state, State::Conflict);
+  EXPECT_FALSE(loop.run_once(50 * usec_per_msec)) << "nothing to do until told";
+  backend.state_now = {kernel::SchedState::Value::Disabled, "", 1};
+  eventfd_write(backend.state_events.get(), 1);
+  EXPECT_TRUE(loop.run_once(usec_per_sec));
+  EXPECT_EQ(attachment.status().state, State::Active);
+  EXPECT_FALSE(loop.run_once(0));
+}
+
 TEST_F(AnAttachment, TellsAnEjectionAndWaits) {
   games = 1;
   attachment.update();

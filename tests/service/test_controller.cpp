@@ -269,10 +269,29 @@ TEST_F(AController, LeavesAnotherSchedulerAloneAndLooksAgain) {
   EXPECT_EQ(state(), State::Active);
 }
 
-TEST_F(AController, WithAlwaysAConflictHasNoTimerWhenNoGameRuns) {
+TEST_F(AController, WithAlwaysFollowsAnotherSchedulerWithoutAGame) {
   controller.configure({.attach = AttachMode::Always});
   facts.kernel = {Value::Enabled, "scx_lavd", 1};
+  EXPECT_EQ(settle().wake_at_usec, facts.now_usec + conflict_recheck_usec);
+  EXPECT_NE(reason().find("within seconds"), std::string::npos);
+  detach();
+  settle();
+  EXPECT_EQ(state(), State::Active);
+}
+
+TEST_F(AController, HasNoTimerInAConflictWhenTheKernelTellsItsEnd) {
+  controller.configure({.attach = AttachMode::Always});
+  facts.changes_are_told = true;
+  facts.kernel = {Value::Enabled, "scx_lavd", 1};
   EXPECT_FALSE(settle().wake_at_usec);
+  facts.games = 1;
+  EXPECT_FALSE(settle().wake_at_usec);
+  // Told while the other one is still on its way out.
+  facts.kernel = {Value::Disabling, "", 1};
+  EXPECT_EQ(settle().wake_at_usec, facts.now_usec + transition_recheck_usec);
+  detach();
+  settle();
+  EXPECT_EQ(state(), State::Active);
 }
 
 TEST_F(AController, StaysOffAtOnceWhenItWasEvictedAtTheKeyboard) {

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A machine that cannot: no sched_ext, no type information, no permission. The service says so and its clients work."""
 
+import os
+
 from lab import kernel_state, wait_until
-from service import UNIT, ServiceTest, games, run, show, state, status
+from service import ServiceTest, games, main_pid, run, show, state, status
 
 
 class Unsupported(ServiceTest):
@@ -30,6 +32,14 @@ class Unsupported(ServiceTest):
 
     def test_without_type_information(self):
         self.works_without("InaccessiblePaths=/sys/kernel/btf\n", "type information")
+
+    def test_without_real_time(self):
+        """It starts and schedules, only not ahead of everybody."""
+        self.with_drop_in("[Service]\nLimitRTPRIO=0\n")
+        self.assertEqual((show("ActiveState"), state()), ("active", "standby"))
+        self.assertEqual(os.sched_getscheduler(main_pid()), os.SCHED_OTHER)
+        self.playing()
+        wait_until("the scheduler", lambda: kernel_state() == "enabled")
 
     def test_without_permission(self):
         self.works_without("CapabilityBoundingSet=\nAmbientCapabilities=\n", "(?i)permi|privilege|CAP_BPF")

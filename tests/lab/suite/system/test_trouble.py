@@ -48,6 +48,27 @@ class Trouble(ServiceTest):
         wait_for_state("active")
         self.stop(game)
 
+    def test_BUS7_another_scheduler_comes_and_goes_with_no_game(self):
+        """Nobody asks the service, for then it would look: the kernel tells it."""
+        def wait_for_told(wanted):
+            wait_until(f"status {wanted}", lambda: show("StatusText").startswith(wanted), interval_s=0.1)
+
+        foreign = Driver()
+        self.addCleanup(foreign.close)
+        foreign.ask("attach")
+        wait_for_told("conflict")
+        self.assertEqual(foreign.ask("state")["attached"], True)
+        foreign.ask("detach")
+        wait_for_told("standby")
+        # Wanted always, it takes over by itself.
+        foreign.ask("attach")
+        self.addCleanup(configure)
+        configure('attach = "always"\n')
+        wait_for_told("conflict")
+        foreign.close()
+        wait_for_told("active")
+        self.assertEqual((kernel_state(), kernel_ops()), ("enabled", "gamesched"))
+
     def test_BUS6_a_bad_file_never_takes_the_service_down(self):
         self.expects_errors = True
         self.addCleanup(configure)
@@ -74,3 +95,14 @@ class Trouble(ServiceTest):
         self.assertIsNone(game.poll())
         wait_until("the game to be known", lambda: [each["pid"] for each in games()] == [game.pid], interval_s=0.2)
         wait_for_state("active")
+
+    def test_BUS1_one_that_cannot_be_started_is_told_so(self):
+        self.expects_errors = True
+        systemctl("stop", UNIT)
+        systemctl("mask", "--runtime", UNIT)
+        self.addCleanup(lambda: (systemctl("unmask", "--runtime", UNIT), systemctl("start", UNIT)))
+        shown = run("gameschedctl", "on", check=False)
+        self.assertEqual(shown.returncode, 3, shown.stderr)
+        self.assertIn("could not be started", shown.stderr)
+        played = run("gamesched-run", "sh", "-c", "exit 7", check=False)
+        self.assertEqual(played.returncode, 7)
