@@ -6,7 +6,7 @@ _gamesched_run() {
 	local i current=${COMP_WORDS[COMP_CWORD]}
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		case ${COMP_WORDS[i]} in
-		--name | --app-id | --fps) ((i++)) ;;
+		--name | --app-id | --profile | --fps) ((i++)) ;;
 		--)
 			_gamesched_run_command $((i + 1))
 			return
@@ -21,7 +21,7 @@ _gamesched_run() {
 	# The word to complete is the value of an option.
 	((i > COMP_CWORD)) && return
 	case $current in
-	-*) mapfile -t COMPREPLY < <(compgen -W "--name --app-id --fps --help --version --" -- "$current") ;;
+	-*) mapfile -t COMPREPLY < <(compgen -W "--name --app-id --profile --fps --detach --help --version --" -- "$current") ;;
 	*) mapfile -t COMPREPLY < <(compgen -c -- "$current") ;;
 	esac
 }

@@ -25,11 +25,19 @@ using Label = std::array<char, max_app_id_size + 1>;
 //   /usr/games/supertuxkart --fullscreen               supertuxkart
 //   reaper SteamLaunch AppId=7 -- wrapper -- /g/doom   doom          (Steam: what follows its last "--")
 //   reaper SteamLaunch -- proton run /g/Elden.exe      Elden.exe     (Wine and Proton: the first .exe)
+//   env A=1 gamemoderun mangohud /g/hades              hades         (launchers known by name)
+//   gamescope -f -- /g/hades                           hades
 Label name_of_command(char* const* command, bool by_steam);
 
-// Steam's own id of the game it starts: SteamAppId, or SteamGameId for a game added by hand, whose
-// SteamAppId is 0. "" outside Steam.
-Label app_id_of_environment();
+struct AppId {
+  Label id;  // "" when nothing says it
+  bool by_steam = false;
+};
+
+// The game's application id, as its launcher left it in the environment. In this order: Steam's own,
+// SteamAppId, SteamGameId (of a game added by hand, whose SteamAppId is 0) or STEAM_COMPAT_APP_ID; the number
+// that Steam's compatibility data lies under; FLATPAK_ID of the sandbox.
+AppId app_id_of_environment();
 
 // A copy of at most `max_size` bytes, cut at a character's edge, '?' in place of what is not clean.
 Label make_label(std::string_view text, size_t max_size);

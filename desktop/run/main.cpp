@@ -15,6 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "desktop/run/detach.h"
 #include "desktop/run/label.h"
 #include "desktop/run/register.h"
 
@@ -37,7 +38,9 @@ constexpr const char* usage_text =
     "\n"
     "  --name NAME    what to call the game (default: taken from COMMAND)\n"
     "  --app-id ID    its application id (default: Steam's, where Steam starts it)\n"
+    "  --profile NAME the profile to play it with (default: the configuration's)\n"
     "  --fps N        the frame rate it aims at, 1 to 1000 frames per second\n"
+    "  --detach       start it in the background, free of the terminal, and return\n"
     "  --help         print this text\n"
     "  --version      print the version\n"
     "\n"
@@ -63,6 +66,7 @@ void print_line(const Problem& line) {
 struct Arguments {
   Options options;
   const char* bad_fps = nullptr;
+  bool detach = false;
   char* const* command = nullptr;
 };
 
@@ -84,11 +88,12 @@ uint32_t parse_fps(const char* text) {
 }
 
 Arguments parse(int argc, char** argv) {
-  enum { Name = 256, AppId, Fps, Help, Version };
+  enum { Name = 256, AppId, Profile, Fps, Detach, Help, Version };
   static constexpr option known[] = {
-      {"name", required_argument, nullptr, Name}, {"app-id", required_argument, nullptr, AppId},
-      {"fps", required_argument, nullptr, Fps},   {"help", no_argument, nullptr, Help},
-      {"version", no_argument, nullptr, Version}, {}};
+      {"name", required_argument, nullptr, Name},       {"app-id", required_argument, nullptr, AppId},
+      {"profile", required_argument, nullptr, Profile}, {"detach", no_argument, nullptr, Detach},
+      {"fps", required_argument, nullptr, Fps},         {"help", no_argument, nullptr, Help},
+      {"version", no_argument, nullptr, Version},       {}};
   Arguments arguments;
   opterr = 0;
   for (int c = 0; (c = getopt_long(argc, argv, "+:", known, nullptr)) != -1;) {
@@ -98,6 +103,12 @@ Arguments parse(int argc, char** argv) {
         break;
       case AppId:
         arguments.options.app_id = optarg;
+        break;
+      case Profile:
+        arguments.options.profile = optarg;
+        break;
+      case Detach:
+        arguments.detach = true;
         break;
       case Fps:
         arguments.options.target_fps = parse_fps(optarg);
@@ -120,27 +131,44 @@ Arguments parse(int argc, char** argv) {
   return arguments;
 }
 
-Problem register_game(Arguments& arguments) {
+// Tells what there is to tell of it.
+void register_game(Arguments& arguments) {
   // Refused here as gameschedd would refuse it; the game matters more than its options.
   if (arguments.bad_fps != nullptr) {
-    return problem("--fps takes a number from 1 to %lu, not '%.32s'", max_fps, arguments.bad_fps);
+    return print_line(
+        problem("--fps takes a number from 1 to %lu, not '%.32s'; running the game unregistered", max_fps,
+                arguments.bad_fps));
   }
-  const Label app_id = gamesched::run::app_id_of_environment();
-  const Label name = gamesched::run::name_of_command(arguments.command, app_id.front() != '\0');
-  if (*arguments.options.app_id == '\0') arguments.options.app_id = app_id.data();
-  if (*arguments.options.name == '\0') arguments.options.name = name.data();
-  return gamesched::run::register_self(arguments.options);
+  const gamesched::run::AppId app = gamesched::run::app_id_of_environment();
+  const Label name = gamesched::run::name_of_command(arguments.command, app.by_steam);
+  Options& options = arguments.options;
+  if (*options.app_id == '\0') options.app_id = app.id.data();
+  if (*options.name == '\0') options.name = name.data();
+  const gamesched::run::Registration registration = gamesched::run::register_self(options);
+  if (!registration.done) {
+    print_line(problem("%.400s; running the game unregistered", registration.problem.data()));
+  } else if (registration.problem.front() != '\0') {
+    print_line(problem("%.350s; running the game without profile '%.64s'", registration.problem.data(),
+                       options.profile));
+  }
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
   Arguments arguments = parse(argc, argv);
-  const Problem failure = register_game(arguments);
-  if (failure.front() != '\0') print_line(problem("%.400s; running the game unregistered", failure.data()));
-
+  gamesched::run::Detached detached;
+  if (arguments.detach) {
+    const int error = detached.begin();
+    if (error != 0) print_line(problem("cannot detach (%s); running the game here", strerror(error)));
+  }
+  register_game(arguments);
+  detached.leave_terminal();
   execvp(arguments.command[0], arguments.command);
   const int error = errno;
+  const int status = error == ENOENT ? exit_not_found : exit_cannot_execute;
+  detached.come_back();
   print_line(problem("cannot run '%.300s' (%s)", arguments.command[0], strerror(error)));
-  return error == ENOENT ? exit_not_found : exit_cannot_execute;
+  detached.failed(status);
+  return status;
 }

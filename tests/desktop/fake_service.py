@@ -8,6 +8,7 @@
   --hang    nothing is ever answered
   --vanish  every call ends the process, as when the service is restarted meanwhile
   --strict  RegisterGame answers AlreadyRegistered to a second one of the same process
+  --no-profiles  RegisterGame knows no option "profile"
   --room    RegisterGame answers LimitsExceeded to the games beyond N
 
 Writes one JSON line to LOG when it owns the name ({"ready": true}) and one for each call, with the pid
@@ -83,6 +84,10 @@ class Service(dbus.service.Object):
         self.record(call="RegisterGame", pid=pid, sender=sender,
                     options={str(k): v for k, v in options.items()},
                     types={str(k): type(v).__name__ for k, v in options.items()})
+        if self.options.no_profiles and "profile" in options:
+            refused = Refused("InvalidArgument")
+            refused.args = ('There is no option "profile"; known are name, app-id and target-fps.',)
+            return failed(refused)
         known = [path for path, game in self.games_alive().items() if game[GAME]["Pid"] == pid]
         if known and self.options.strict:
             refused = Refused("AlreadyRegistered")
@@ -156,6 +161,7 @@ def main():
     parser.add_argument("--fail")
     parser.add_argument("--room", type=int)
     parser.add_argument("--strict", action="store_true")
+    parser.add_argument("--no-profiles", action="store_true")
     parser.add_argument("--hang", action="store_true")
     parser.add_argument("--vanish", action="store_true")
     options = parser.parse_args()

@@ -2,6 +2,7 @@
 """A client of com.feralinteractive.GameMode that says exactly what a test wants said."""
 
 import os
+import pathlib
 import subprocess
 
 from gi.repository import Gio, GLib
@@ -11,7 +12,34 @@ from harness import BRIDGE, DesktopTest, wait_for
 NAME = "com.feralinteractive.GameMode"
 PATH = "/com/feralinteractive/GameMode"
 GAME = f"{NAME}.Game"
+PORTAL = "/usr/libexec/xdg-desktop-portal"
 PROPERTIES = "org.freedesktop.DBus.Properties"
+
+
+def flatpak(test, launcher=()):
+    """A command's beginning that puts it where Flatpak would: process ids of its own, /.flatpak-info, and what
+    the portal wants to know of the instance. Returns (words, descriptors to pass)."""
+    info = test.folder / "flatpak-info"
+    info.write_text("[Application]\nname=org.example.Game\n[Instance]\ninstance-id=1\n")
+    instance = test.folder / "session/run/.flatpak/1"
+    instance.mkdir(parents=True)
+    ids = (instance / "bwrapinfo.json").open("w")
+    test.addCleanup(ids.close)
+    # A root of its own: bwrap makes what it mounts on.
+    root = []
+    for entry in pathlib.Path("/").iterdir():
+        root += ["--symlink", os.readlink(entry), entry] if entry.is_symlink() else ["--dev-bind", entry, entry]
+    wait = f'until test -s {ids.name}; do :; done; exec "$@"'
+    return [str(word) for word in ["bwrap", *root, "--unshare-pid", "--proc", "/proc", "--ro-bind", info,
+                                   "/.flatpak-info", "--info-fd", ids.fileno(), "sh", "-c", wait, "sh", *launcher]
+            ], [ids.fileno()]
+
+
+def start_portal(test):
+    test.env |= {"XDG_DATA_HOME": str(test.folder / "data"), "HOME": str(test.folder)}
+    portal = subprocess.Popen([PORTAL], env=test.env, stderr=subprocess.DEVNULL)
+    test.addCleanup(test.end, portal)
+    wait_for(lambda: test.owner("org.freedesktop.portal.Desktop"), "the portal")
 
 
 def error_name(error):
@@ -38,9 +66,9 @@ class GameModeTest(DesktopTest):
         self.assertIsNone(bridge.poll(), "the bridge ended")
         return bridge
 
-    def owner(self):
+    def owner(self, name=NAME):
         return self.bus.call_sync("org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus",
-                                  "NameHasOwner", GLib.Variant("(s)", (NAME,)), None, 0, -1, None).unpack()[0]
+                                  "NameHasOwner", GLib.Variant("(s)", (name,)), None, 0, -1, None).unpack()[0]
 
     def call(self, method, signature="()", *arguments, path=PATH, interface=NAME, fds=()):
         """The reply's only value; raises GLib.Error."""

@@ -10,11 +10,10 @@ import unittest
 
 from gi.repository import Gio, GLib
 
-from gamemode import NAME, PATH, GameModeTest
+from gamemode import NAME, PATH, PORTAL, GameModeTest, flatpak, start_portal
 from harness import RUN, wait_for
 
 PATHS = f"{os.environ['PATH']}:/usr/games"
-PORTAL = "/usr/libexec/xdg-desktop-portal"
 
 
 def needs(*programs):
@@ -128,24 +127,11 @@ class Portal(GameModeTest):
     @needs("bwrap", "gamemode-simulate-game", PORTAL)
     def test_a_sandboxed_game_registers_through_the_portal(self):
         self.env["PATH"] = PATHS
-        self.env |= {"XDG_DATA_HOME": str(self.folder / "data"), "HOME": str(self.folder)}
+        start_portal(self)
         self.start_service("--strict")
-        portal = subprocess.Popen([PORTAL], env=self.env, stderr=subprocess.DEVNULL)
-        self.addCleanup(self.end, portal)
-        wait_for(lambda: self.bus.call_sync("org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus",
-                                            "NameHasOwner", GLib.Variant("(s)", ("org.freedesktop.portal.Desktop",)),
-                                            None, 0, -1, None).unpack()[0], "the portal")
-        info = self.folder / "flatpak-info"
-        info.write_text("[Application]\nname=org.example.Game\n[Instance]\ninstance-id=1\n")
-        # As flatpak leaves it: which process ids the sandbox has.
-        instance = self.folder / "session/run/.flatpak/1"
-        instance.mkdir(parents=True)
-        with (instance / "bwrapinfo.json").open("w") as ids:
-            game = subprocess.Popen(
-                ["bwrap", "--dev-bind", "/", "/", "--unshare-pid", "--proc", "/proc", "--ro-bind", info, "/.flatpak-info",
-                 "--info-fd", str(ids.fileno()), "sh", "-c",
-                 f"until test -s {ids.name}; do :; done; exec gamemode-simulate-game"], env=self.env,
-                pass_fds=[ids.fileno()], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        launcher, fds = flatpak(self)
+        game = subprocess.Popen([*launcher, "gamemode-simulate-game"], env=self.env, pass_fds=fds,
+                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         self.addCleanup(lambda: (self.end(game), game.stdout.close()))
         wait_for(lambda: self.registered() or game.poll() is not None, "the game")
         self.assertEqual(len(self.registered()), 1, game.poll() is not None and game.stdout.read())

@@ -4,6 +4,7 @@
 
 import contextlib
 import os
+import pathlib
 import re
 import signal
 import socket
@@ -133,7 +134,11 @@ class TheService(DesktopTest):
         for command, env, name in [
                 (["true"], {}, "true"),
                 (["/usr/bin/true", "a/b"], {}, "true"),
-                (["env", "true", "--", "/x/doom"], {}, "env"),  # "--" means nothing outside Steam
+                (["nice", "true", "--", "/x/doom"], {}, "nice"),  # "--" means nothing outside Steam
+                (["env", "A=1", "true"], {}, "true"),
+                (["env", "-u", "B", "/bin/true"], {}, "B"),  # what options take values is the launcher's secret
+                ([RUN, "--fps=30", "env", "true"], {}, "true"),
+                (["env"], {}, "env"),
                 (["env", "true", "AppId=620", "--", "wrap", "--", "/g/portal2_linux", "-x"], steam, "portal2_linux"),
                 (["env", "true", "--", "proton", "waitforexitandrun", "/g/Elden Ring.EXE", "x.exe"], steam,
                  "Elden Ring.EXE"),
@@ -154,11 +159,85 @@ class TheService(DesktopTest):
                 ({"SteamAppId": "0", "SteamGameId": "15690118431"}, [], "15690118431"),  # a game added by hand
                 ({"SteamGameId": "9"}, [], "9"),
                 ({"SteamAppId": "", "SteamGameId": ""}, [], None),
+                ({"STEAM_COMPAT_APP_ID": "1245620"}, [], "1245620"),
+                ({"SteamAppId": "0", "STEAM_COMPAT_DATA_PATH": "/s/steamapps/compatdata/1245620/"}, [], "1245620"),
+                ({"STEAM_COMPAT_DATA_PATH": "/games/prefixes/witcher"}, [], None),
+                ({"STEAM_COMPAT_DATA_PATH": ""}, [], None),
+                ({"FLATPAK_ID": "org.libretro.RetroArch"}, [], "org.libretro.RetroArch"),
+                ({"FLATPAK_ID": "com.valvesoftware.Steam", "SteamAppId": "620"}, [], "620"),
                 ({"SteamAppId": "620"}, ["--app-id", "mine"], "mine"),
                 ({"SteamAppId": "7" * 500}, [], "7" * 128),
         ]:
             with self.subTest(env=env, arguments=arguments):
                 self.assertEqual(self.options_sent(*arguments, "true", env=env).get("app-id"), app_id)
+
+
+class Profiles(DesktopTest):
+    def setUp(self):
+        super().setUp()
+        self.start_bus()
+
+    def test_the_profile_is_sent(self):
+        self.start_service()
+        game = self.run_game("--profile", "competitive", "true")
+        self.assertEqual((game.returncode, game.stderr), (0, ""))
+        self.assertEqual(self.calls("RegisterGame")[-1]["options"]["profile"], "competitive")
+
+    def test_without_such_a_profile_it_plays_registered_with_none(self):
+        self.start_service("--no-profiles")
+        game = self.run_game("--profile", "competitive", "sh", "-c", "exit 4")
+        self.assertEqual(game.returncode, 4)
+        self.assert_one_line(game.stderr, 'no option "profile"', "without profile 'competitive'")
+        first, second = [call["options"] for call in self.calls("RegisterGame")]
+        self.assertEqual((first.pop("profile"), first), ("competitive", second))
+
+
+class Detached(DesktopTest):
+    """--detach: the prompt is back, and the game runs."""
+
+    def setUp(self):
+        super().setUp()
+        self.start_bus()
+        self.service = self.start_service()
+        self.seen = self.folder / "seen"
+
+    def test_plays_on_with_nothing_between(self):
+        game = self.run_game("--detach", "sh", "-c", f"echo $$ $PPID >{self.seen}.new; mv {self.seen}.new {self.seen}; "
+                             "exec sleep 1000", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.assertEqual(game.returncode, 0)
+        wait_for(self.seen.exists, "the game")
+        pid = int(self.seen.read_text().split()[0])
+        self.addCleanup(os.kill, pid, signal.SIGKILL)
+        self.assertEqual([call["pid"] for call in self.calls("RegisterGame")], [pid])
+        self.assertEqual(os.getsid(pid), pid, "a session of its own")
+        parent = int(re.search(r"PPid:\t(\d+)", pathlib.Path(f"/proc/{pid}/status").read_text())[1])
+        self.assertNotIn("gamesched-run", pathlib.Path(f"/proc/{parent}/comm").read_text())
+        self.assertEqual(os.listdir(f"/proc/{pid}/fd"), ["0", "1", "2"])
+        self.assertEqual(os.readlink(f"/proc/{pid}/fd/0"), "/dev/null")
+
+    def test_a_terminal_is_left_alone(self):
+        ours, terminal = os.openpty()
+        self.addCleanup(os.close, ours)
+        game = self.run_game("--detach", "sh", "-c", f"ls -l /proc/self/fd >{self.seen}.new; mv {self.seen}.new {self.seen}",
+                             stdin=terminal, stdout=terminal, stderr=terminal)
+        os.close(terminal)
+        self.assertEqual(game.returncode, 0)
+        wait_for(self.seen.exists, "the game")
+        self.assertNotIn("pts", self.seen.read_text())
+
+    def test_a_command_that_cannot_be_run_is_told_as_ever(self):
+        for command, status in (("/nonexistent/game", 127), ("/etc/passwd", 126)):
+            with self.subTest(command=command):
+                game = self.run_game("--detach", command)
+                self.assertEqual(game.returncode, status)
+                self.assert_one_line(game.stderr, f"cannot run '{command}'")
+
+    def test_a_refusal_is_told_as_ever(self):
+        self.end(self.service)
+        self.start_service("--fail", "NotAuthorized")
+        game = self.run_game("--detach", "true")
+        self.assertEqual(game.returncode, 0)
+        self.assert_one_line(game.stderr, "unregistered")
 
 
 class WithoutTheService(DesktopTest):
