@@ -30,7 +30,7 @@ def flatpak(test, launcher=()):
     for entry in pathlib.Path("/").iterdir():
         root += ["--symlink", os.readlink(entry), entry] if entry.is_symlink() else ["--dev-bind", entry, entry]
     wait = f'until test -s {ids.name}; do :; done; exec "$@"'
-    return [str(word) for word in ["bwrap", *root, "--unshare-pid", "--proc", "/proc", "--ro-bind", info,
+    return [str(word) for word in ["bwrap", *root, "--die-with-parent", "--unshare-pid", "--proc", "/proc", "--ro-bind", info,
                                    "/.flatpak-info", "--info-fd", ids.fileno(), "sh", "-c", wait, "sh", *launcher]
             ], [ids.fileno()]
 

@@ -68,7 +68,7 @@ class Sandbox(GameModeTest):
     def test_in_a_container_whose_bus_hides_the_service(self):
         """As pressure-vessel: the host's process ids, and a system bus that shows less."""
         self.start_bus(self.hidden())
-        game = self.play("bwrap", "--dev-bind", "/", "/", "--tmpfs", "/run", "--dir", "/run/pressure-vessel", "--bind",
+        game = self.play("bwrap", "--die-with-parent", "--dev-bind", "/", "/", "--tmpfs", "/run", "--dir", "/run/pressure-vessel", "--bind",
                          self.folder, self.folder, env={"DBUS_SYSTEM_BUS_ADDRESS": f"unix:path={self.hidden()}/bus"})
         self.assert_registered_once(game)
 
