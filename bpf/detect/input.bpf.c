@@ -25,6 +25,8 @@ char LICENSE[] SEC("license") = "GPL";
 
 /* Window lengths by enum gs_input_lane, written by the daemon from its tunables. */
 unsigned long long window_ns[GS_NR_INPUT_LANES];
+unsigned int nr_games;           /* written by the daemon */
+unsigned int devices_generation; /* changes when a device goes, or its lane becomes known */
 
 struct {
   __uint(type, BPF_MAP_TYPE_HASH);
@@ -62,12 +64,9 @@ static __always_inline struct gs_input_record* reserve(u32 cpu) {
 }
 
 /* One record for all that is pending. */
-static __noinline int report(struct gs_input_cpu* cpu, struct gs_input_slot* slot, u64 now) {
-  struct gs_input_record* record;
-  u32 here = bpf_get_smp_processor_id();
+static __always_inline void report_inline(struct gs_input_cpu* cpu, struct gs_input_slot* slot, u64 now) {
+  struct gs_input_record* record = reserve(bpf_get_smp_processor_id());
 
-  if (!cpu || !slot || !slot->pending) return 0;
-  record = reserve(here);
   if (!record) {
     cpu->events_dropped += slot->pending;
     cpu->records_dropped++;
@@ -78,18 +77,20 @@ static __noinline int report(struct gs_input_cpu* cpu, struct gs_input_slot* slo
     record->events = slot->pending;
     record->kind = GS_INPUT_EVENTS;
     record->lane = slot->lane;
-    record->cpu = here;
     bpf_ringbuf_submit(record, 0);
     cpu->events_reported += slot->pending;
-    cpu->records++;
   }
   slot->pending = 0;
+}
+
+/* Where it is rare: no second copy of the code. */
+static __noinline int report(struct gs_input_cpu* cpu, struct gs_input_slot* slot, u64 now) {
+  if (cpu && slot && slot->pending) report_inline(cpu, slot, now);
   return 0;
 }
 
 static __always_inline void tell(struct gs_input_cpu* cpu, u32 kind, u64 device, u32 id, u32 lane, u64 now) {
-  u32 here = bpf_get_smp_processor_id();
-  struct gs_input_record* record = reserve(here);
+  struct gs_input_record* record = reserve(bpf_get_smp_processor_id());
 
   if (!record) {
     cpu->records_dropped++;
@@ -101,9 +102,7 @@ static __always_inline void tell(struct gs_input_cpu* cpu, u32 kind, u64 device,
   record->events = 0;
   record->kind = kind;
   record->lane = lane;
-  record->cpu = here;
   bpf_ringbuf_submit(record, 0);
-  cpu->records++;
 }
 
 /* N of the device's name "inputN": the number that user space knows it by. */
@@ -186,7 +185,9 @@ static __always_inline void judge_rate(struct gs_input_slot* slot, u64 now) {
   u64 elapsed_ns = now - slot->period_start_ns;
 
   if (!gs_rate_period_over(slot->high_rate, elapsed_ns)) return;
-  slot->high_rate = gs_rate_high(slot->high_rate, slot->period_events, elapsed_ns);
+  /* In high-rate mode a period is what a record tells of. */
+  slot->high_rate =
+      gs_rate_high(slot->high_rate, slot->high_rate ? slot->pending : slot->period_events, elapsed_ns);
   slot->period_start_ns = now;
   slot->period_events = 0;
 }
@@ -194,13 +195,15 @@ static __always_inline void judge_rate(struct gs_input_slot* slot, u64 now) {
 static __noinline int slow_path(struct gs_input_cpu* cpu, struct gs_shared_state* state,
                                 struct input_dev* dev, bool sync) {
   u64 key = (u64)dev, now = bpf_ktime_get_ns();
-  u32 generation, i, at = GS_INPUT_SLOTS;
+  u32 i, at = GS_INPUT_SLOTS, generation = devices_generation;
   struct gs_input_slot* slot;
 
   if (!cpu || !state) return 0;
-  generation = state->devices_generation;
-  for (i = 0; i < GS_INPUT_SLOTS; i++)
-    if (cpu->slots[i].device == key && cpu->slots[i].generation == generation) at = i;
+  for (i = 0; i < GS_INPUT_SLOTS; i++) {
+    if (cpu->slots[i].device != key) continue;
+    if (cpu->slots[i].generation == generation) at = i;
+    break;
+  }
   if (at < GS_INPUT_SLOTS)
     cpu->cache_hits++;
   else
@@ -219,31 +222,33 @@ static __noinline int slow_path(struct gs_input_cpu* cpu, struct gs_shared_state
     if (!gs_rate_period_over(true, now - slot->period_start_ns)) return 0;
   }
   judge_rate(slot, now);
-  return report(cpu, slot, now);
+  report_inline(cpu, slot, now);
+  return 0;
 }
 
 SEC("fentry/input_handle_event")
 int BPF_PROG(input_event_hook, struct input_dev* dev, unsigned int type, unsigned int code, int value) {
   u32 zero = 0, here = bpf_get_smp_processor_id();
   struct gs_input_cpu* cpu = bpf_map_lookup_elem(&input_cpus, &here);
-  struct gs_shared_state* state = bpf_map_lookup_elem(&shared_state, &zero);
+  struct gs_shared_state* state;
   struct gs_input_slot* slot;
   bool sync = !(type | code); /* EV_SYN and SYN_REPORT are 0 */
   u64 now;
 
-  if (!cpu || !state) return 0;
+  if (!cpu) return 0;
   cpu->events++;
-  if (!state->nr_games) {
+  if (!nr_games) {
     cpu->events_idle++;
     return 0;
   }
   slot = &cpu->slots[cpu->hot % GS_INPUT_SLOTS];
-  if (slot->device != (u64)dev || !slot->high_rate || slot->generation != state->devices_generation)
-    return slow_path(cpu, state, dev, sync);
+  if (slot->device != (u64)dev || !slot->high_rate || slot->generation != devices_generation)
+    return slow_path(cpu, bpf_map_lookup_elem(&shared_state, &zero), dev, sync);
   slot->used = cpu->events;
   slot->pending++;
-  slot->period_events++;
   if (!sync) return 0;
+  state = bpf_map_lookup_elem(&shared_state, &zero);
+  if (!state) return 0;
   now = bpf_ktime_get_ns();
   open_window(cpu, state, slot->lane, now);
   if (!gs_rate_period_over(true, now - slot->period_start_ns)) return 0;
@@ -256,16 +261,15 @@ SEC("fentry/input_dev_release")
 int BPF_PROG(input_device_gone, struct device* device) {
   u64 key = (u64)device - bpf_core_field_offset(struct input_dev, dev);
   struct gs_input_device* known = bpf_map_lookup_elem(&input_devices, &key);
-  u32 zero = 0, here = bpf_get_smp_processor_id(), id;
-  struct gs_shared_state* state = bpf_map_lookup_elem(&shared_state, &zero);
+  u32 here = bpf_get_smp_processor_id(), id;
   struct gs_input_cpu* cpu = bpf_map_lookup_elem(&input_cpus, &here);
   bool told;
 
-  if (!known || !state || !cpu) return 0;
+  if (!known || !cpu) return 0;
   id = known->id;
   told = known->lane != GS_INPUT_NONE;
   bpf_map_delete_elem(&input_devices, &key);
-  __sync_fetch_and_add(&state->devices_generation, 1);
-  if (told && state->nr_games) tell(cpu, GS_INPUT_DEVICE_GONE, key, id, GS_INPUT_NONE, bpf_ktime_get_ns());
+  __sync_fetch_and_add(&devices_generation, 1);
+  if (told && nr_games) tell(cpu, GS_INPUT_DEVICE_GONE, key, id, GS_INPUT_NONE, bpf_ktime_get_ns());
   return 0;
 }

@@ -59,11 +59,9 @@ struct gs_game_process {
 
 /* Map shared_state, one entry: what detectors write and the scheduler reads. */
 struct gs_shared_state {
-  unsigned int games_generation; /* changes with every add or removal of a game */
-  unsigned int nr_games;
-  unsigned long long window_until_ns[4]; /* CLOCK_MONOTONIC, by enum gs_input_lane */
+  unsigned int games_generation;         /* changes with every add or removal of a game */
   unsigned int foreground_game;          /* 0: not known */
-  unsigned int devices_generation;       /* changes when a device goes, or its lane becomes known */
+  unsigned long long window_until_ns[4]; /* CLOCK_MONOTONIC, by enum gs_input_lane */
 };
 
 #define GS_INPUT_LANES 4 /* enum gs_input_lane */
@@ -103,7 +101,6 @@ struct gs_input_cpu {
   unsigned long long cache_hits; /* without those of the fast path */
   unsigned long long cache_misses;
   unsigned long long first_sights;
-  unsigned long long records;
   unsigned long long records_dropped;
   struct gs_input_slot slots[GS_INPUT_SLOTS];
   unsigned long long to_reader[GS_INPUT_LANES]
@@ -139,7 +136,7 @@ struct gs_input_record {
   unsigned int events;
   unsigned short kind;
   unsigned short lane;
-  unsigned int cpu;
+  unsigned int unused;
 };
 
 enum gs_event_kind {
@@ -159,7 +156,7 @@ struct gs_event {
 #define _Static_assert static_assert
 #endif
 _Static_assert(sizeof(struct gs_game_process) == 8, "map value");
-_Static_assert(sizeof(struct gs_shared_state) == 48, "map value");
+_Static_assert(sizeof(struct gs_shared_state) == 40, "map value");
 _Static_assert(sizeof(struct gs_input_slot) == 48, "part of a map value");
 _Static_assert(sizeof(struct gs_input_cpu) % 64 == 0, "each CPU has cache lines of its own");
 _Static_assert(sizeof(struct gs_input_game) == 40, "map value");

@@ -58,7 +58,7 @@ class Input {
   std::span<const gs_input_cpu> cpus_;
 
   std::array<Histogram, GS_INPUT_LANES> to_daemon_{};
-  uint64_t delivered_ = 0;
+  uint64_t delivered_ = 0, records_ = 0;
   uint64_t seen_dropped_records_ = 0, seen_dropped_events_ = 0;
   bool question_ = false;
 };

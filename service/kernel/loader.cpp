@@ -168,8 +168,8 @@ class KernelBackend final : public Backend {
 
   std::vector<InputQuestion> input_questions() const override { return input_reader_.questions(); }
   void answer_input(const std::vector<InputAnswer>& answers) override {
-    if (shared_ == nullptr || !input_reader_.answer(answers)) return;
-    __atomic_add_fetch(&shared_->devices_generation, 1, __ATOMIC_RELEASE);
+    if (!input_.loaded() || !input_reader_.answer(answers)) return;
+    __atomic_add_fetch(input_.global<unsigned>("devices_generation"), 1, __ATOMIC_RELEASE);
   }
 
   void set_tunables(const TunableValues& values) override {
@@ -366,7 +366,7 @@ class KernelBackend final : public Backend {
   // Threads look their game up again when the generation has changed.
   void games_changed() {
     if (shared_ == nullptr) return;
-    shared_->nr_games = static_cast<unsigned>(games_.count());
+    *input_.global<unsigned>("nr_games") = static_cast<unsigned>(games_.count());
     __atomic_add_fetch(&shared_->games_generation, 1, __ATOMIC_RELEASE);
   }
 
