@@ -11,9 +11,13 @@
 
 #include "service/auth/authority.h"
 #include "service/bus/connection.h"
+#include "service/bus/game_objects.h"
 #include "service/bus/name_watch.h"
+#include "service/bus/power_profiles.h"
 #include "service/bus/requests.h"
 #include "service/bus/scheduler_object.h"
+#include "service/bus/seats.h"
+#include "service/games/finder.h"
 #include "service/games/journal.h"
 #include "service/games/registry.h"
 #include "service/input/input_watch.h"
@@ -63,6 +67,10 @@ class Daemon {
   bool read_enabled(const policy::Config& config) const;
   std::optional<std::string> read_profile() const;
   void profile_changed();
+  void refine(games::Game& game) const;
+  bool parks(const games::Game& game) const;
+  void game_profile_changed();
+  void hold_power_profile();
   void take_up_games();
   void reload();
   void stop();
@@ -75,6 +83,7 @@ class Daemon {
   std::unique_ptr<kernel::Backend> backend_;
   games::Journal journal_;
   games::Registry registry_;
+  games::Finder finder_;
   policy::Config config_;
   policy::Attachment attachment_;
   policy::ProfileControl profiles_;
@@ -85,6 +94,9 @@ class Daemon {
   bus::NameWatch names_;
   auth::Authority authority_;
   bus::Requests requests_;
+  bus::GameObjects game_objects_;
+  bus::Seats seats_;
+  bus::PowerProfiles power_profiles_;
   bus::SchedulerObject object_;
   Defer write_journal_;
   Signal terminate_, interrupt_, hang_up_;
@@ -96,9 +108,10 @@ Daemon::Daemon(const Options& options, const MakeBackend& make_backend)
       backend_(make_backend()),
       journal_(file_in(options.runtime_folder, "games.json")),
       registry_(loop_, *backend_),
+      finder_(loop_, *backend_, registry_),
       config_(read_config()),
       attachment_(loop_, *backend_, policy::Controller(config_, read_enabled(config_)),
-                  [this] { return registry_.size(); }),
+                  [this] { return registry_.scheduled(); }),
       profiles_(*backend_, config_, read_profile()),
       connection_(loop_, options.bus),
       input_(loop_, *backend_),
@@ -109,33 +122,54 @@ Daemon::Daemon(const Options& options, const MakeBackend& make_backend)
                registry_.end_held_by(name);
                profiles_.holder_left(name);
                publisher_.reader_left(name);
+               game_objects_.forget(name);
              }),
       authority_(loop_, connection_.get()),
       requests_(authority_, registry_, attachment_, profiles_, publisher_,
                 {policy::EnabledStore(file_in(options.state_folder, "enabled")),
                  policy::ProfileStore(file_in(options.state_folder, "profile"))}),
-      object_(loop_, connection_, requests_, attachment_, profiles_, snapshots_),
+      game_objects_(connection_.raw(), authority_, registry_),
+      seats_(connection_.get()),
+      power_profiles_(connection_.get()),
+      object_(loop_, connection_, requests_, attachment_, profiles_, snapshots_, registry_),
       write_journal_(loop_, [this] { write_journal(); }),
       terminate_(loop_, SIGTERM, [this] { stop(); }),
       interrupt_(loop_, SIGINT, [this] { stop(); }),
       hang_up_(loop_, SIGHUP, [this] { reload(); }) {
   registry_.on_added = [this](const games::Game& game) {
-    log::info("Game " + game.options.name + " (process " + std::to_string(game.pid) + ") registered",
+    log::info("Game " + game.name + " (process " + std::to_string(game.pid) + ") " +
+                  std::string(to_string(game.source)),
               {{"GAMESCHED_GAME", std::to_string(game.id)},
-               {"GAMESCHED_GAME_NAME", game.options.name},
+               {"GAMESCHED_GAME_NAME", game.name},
                {"GAMESCHED_GAME_PID", std::to_string(game.pid)},
                {"GAMESCHED_GAME_UID", std::to_string(game.uid)}});
     if (!game.holder.empty()) names_.watch(game.holder);
-    object_.game_added(game);
+    game_objects_.added(game);
     attachment_.schedule();
     write_journal_.schedule();
   };
+  registry_.on_changed = [this](const games::Game& game) {
+    game_objects_.changed(game);
+    object_.foreground_may_have_changed();
+    game_profile_changed();
+    attachment_.schedule();
+    write_journal_.schedule();
+  };
+  registry_.refine = [this](games::Game& game) { refine(game); };
+  registry_.parks = [this](const games::Game& game) { return parks(game); };
+  finder_.on_refused = [](const games::Sighting& sighting, const Error& error) {
+    log::warning("A game that was found (process " + std::to_string(sighting.pid) +
+                 ") is not scheduled: " + error.message);
+  };
+  backend_->on_foreground = [this](uint32_t slot) { registry_.set_foreground(slot); };
   registry_.on_ended = [this](const games::Game& game, games::EndReason reason) {
-    log::info("Game " + game.options.name + " (process " + std::to_string(game.pid) + ") " +
-                  std::string(to_string(reason)),
-              {{"GAMESCHED_GAME", std::to_string(game.id)}, {"GAMESCHED_GAME_NAME", game.options.name}});
+    log::info(
+        "Game " + game.name + " (process " + std::to_string(game.pid) + ") " + std::string(to_string(reason)),
+        {{"GAMESCHED_GAME", std::to_string(game.id)}, {"GAMESCHED_GAME_NAME", game.name}});
     if (!game.holder.empty()) names_.unwatch(game.holder);
-    object_.game_ended(game);
+    game_objects_.ended(game);
+    object_.foreground_may_have_changed();
+    game_profile_changed();
     attachment_.schedule();
     write_journal_.schedule();
   };
@@ -143,10 +177,21 @@ Daemon::Daemon(const Options& options, const MakeBackend& make_backend)
     // Only a daemon that has the machine's scheduling in hand is worth a timer: in standby it makes no
     // wake-ups.
     loop_.set_watched(backend_->attached());
+    seats_.listen(registry_.size() > 0);
+    hold_power_profile();
     object_.properties_may_have_changed();
     tell_status();
   };
   profiles_.on_changed = [this] { profile_changed(); };
+  seats_.on_changed = [this] {
+    registry_.review();
+    attachment_.schedule();
+  };
+  power_profiles_.on_refused = [](const std::string& profile, const std::string& why) {
+    log::warning("The power profile " + profile + " is not held: " + why);
+  };
+  game_objects_.on_listener = [this](const std::string& name) { names_.watch(name); };
+  game_objects_.on_listener_dropped = [this](const std::string& name) { names_.unwatch(name); };
   profiles_.on_held = [this](const policy::Hold& hold) { names_.watch(hold.holder); };
   profiles_.on_hold_ended = [this](const policy::Hold& hold, bool released) {
     if (released) object_.hold_released(hold);
@@ -167,7 +212,9 @@ int Daemon::run() {
   backend_->load();
   profiles_.apply();
   profile_changed();
+  finder_.configure(config_.detect, config_.detection);
   take_up_games();
+  finder_.scan();
   attachment_.update();
   connection_.request_name(bus_name);
   sd_notify(0, "READY=1");
@@ -202,6 +249,33 @@ std::optional<std::string> Daemon::read_profile() const {
 void Daemon::profile_changed() {
   attachment_.set_off_profile(profiles_.active_profile().scheduler ? "" : profiles_.active());
   object_.properties_may_have_changed();
+  hold_power_profile();
+}
+
+// What rules for single games say counts less than what was said when the game was registered.
+void Daemon::refine(games::Game& game) const {
+  const policy::GameRule* const rule = policy::find_rule(
+      config_.games, {.app_id = game.options.app_id, .executable = game.executable, .path = game.path});
+  if (rule == nullptr) return;
+  if (!rule->name.empty() && game.source == games::Source::Detected) game.name = rule->name;
+  if (game.profile.empty()) game.profile = rule->profile;
+  if (game.target_fps == 0) game.target_fps = rule->target_fps;
+}
+
+// A game whose own profile is without the scheduler is listed, no more; so is one whose user is away.
+bool Daemon::parks(const games::Game& game) const {
+  if (seats_.is_away(game.uid)) return true;
+  const auto profile = config_.profiles.find(game.profile);
+  return profile != config_.profiles.end() && !profile->second.scheduler;
+}
+
+void Daemon::game_profile_changed() {
+  const games::Game* const game = registry_.foreground();
+  profiles_.set_game_profile(game != nullptr ? game->profile : "");
+}
+
+void Daemon::hold_power_profile() {
+  power_profiles_.want(registry_.scheduled() > 0 ? profiles_.active_profile().power_profile : "");
 }
 
 void Daemon::take_up_games() {
@@ -227,6 +301,9 @@ void Daemon::reload() {
     config_ = std::move(loaded.config);
     attachment_.configure(config_);
     profiles_.configure(config_);
+    finder_.configure(config_.detect, config_.detection);
+    registry_.review();
+    game_profile_changed();
     log::info("Configuration read again");
   }
   for (const std::string& error : config_errors_) {

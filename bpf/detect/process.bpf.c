@@ -1,42 +1,225 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Processes: a registered game's whole tree is the game.
+ * Processes: a game's whole tree is the game, and starts of programs that may be games are told.
  *
- * The daemon enters a game's first process (and those of its descendants that already run) into
+ * Membership. The daemon enters a game's first process (and those of its descendants that already run) into
  * game_processes; from then on fork copies the entry to the child, and the exit of a process's last thread
- * removes it. So membership survives re-parenting, setsid and double forks, without anybody scanning.
+ * removes it. So membership survives re-parenting, setsid and double forks, without anybody scanning. A game
+ * and a user have a share of the map; what a game forks beyond it is not scheduled as the game.
  *
  * An exec that changes the effective user (a set-user-id program) ends membership: what a game may ask
  * for itself, it may not hand to another user's process.
+ *
+ * Starts of programs. Nearly all are nobody's business, and are let go after one look-up by name. Told is
+ * what runs in a game, descends from a launcher (a mark in task storage, handed on by fork), has a name that
+ * a rule names, or lies in a folder where games do. A user has a budget of them (bpf/policy/budget.h). What
+ * is told is what /proc tells everybody: path, arguments, parent, user. The environment, which is its user's
+ * secret, is not read.
+ *
+ * Audio servers are entered here, before their first period.
  */
-#include "bpf/shared/maps.bpf.h"
+#include "bpf/shared/games.bpf.h"
+#include "bpf/policy/budget.h"
 
 char LICENSE[] SEC("license") = "GPL";
+
+#define LOST_EVERY_NS 1000000000ULL
+
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(max_entries, GS_MAX_USERS);
+  __type(key, u32);
+  __type(value, u32);
+} user_processes SEC(".maps");
+
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(max_entries, GS_MAX_EXEC_NAMES);
+  __type(key, char[GS_EXEC_NAME]);
+  __type(value, u32);
+} exec_names SEC(".maps");
+
+struct {
+  __uint(type, BPF_MAP_TYPE_LPM_TRIE);
+  __uint(map_flags, BPF_F_NO_PREALLOC);
+  __uint(max_entries, GS_MAX_EXEC_DIRS);
+  __type(key, struct gs_exec_dir);
+  __type(value, u32);
+} exec_dirs SEC(".maps");
+
+struct {
+  __uint(type, BPF_MAP_TYPE_LRU_HASH);
+  __uint(max_entries, 1024);
+  __type(key, u32);
+  __type(value, struct gs_exec_budget);
+} exec_budgets SEC(".maps");
+
+/* On the leader of a launcher and of every descendant. */
+struct {
+  __uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+  __uint(map_flags, BPF_F_NO_PREALLOC);
+  __type(key, int);
+  __type(value, u32);
+} watched SEC(".maps");
+
+/* Counters for the daemon. */
+unsigned long long processes_refused, execs_told, execs_over_budget, execs_ring_full;
+
+/* One more process of the game, if there is room. */
+static __always_inline bool take_room(const struct gs_game_process* process) {
+  u32 game = process->game, uid = process->uid;
+  struct gs_game_stats* stats = bpf_map_lookup_elem(&game_stats, &game);
+  u32* of_user = bpf_map_lookup_elem(&user_processes, &uid);
+
+  if (!stats || !of_user) return false;
+  /* Forks on several CPUs may each see the last free place: a few more than allowed, never many. */
+  if (stats->processes >= GS_MAX_GAME_PROCESSES || *of_user >= GS_MAX_USER_PROCESSES) return false;
+  __sync_fetch_and_add(&stats->processes, 1);
+  __sync_fetch_and_add(of_user, 1);
+  return true;
+}
+
+static __always_inline void give_room(const struct gs_game_process* process) {
+  u32 game = process->game, uid = process->uid;
+  struct gs_game_stats* stats = bpf_map_lookup_elem(&game_stats, &game);
+  u32* of_user = bpf_map_lookup_elem(&user_processes, &uid);
+
+  if (stats) __sync_fetch_and_sub(&stats->processes, 1);
+  if (of_user) __sync_fetch_and_sub(of_user, 1);
+}
+
+static __always_inline void leave(u32 tgid) {
+  struct gs_game_process *process = bpf_map_lookup_elem(&game_processes, &tgid), copy;
+
+  if (!process) return;
+  copy = *process;
+  /* Whoever deletes it gives its room back: the daemon may be at it, too. */
+  if (bpf_map_delete_elem(&game_processes, &tgid) == 0) give_room(&copy);
+}
 
 SEC("tp_btf/sched_process_fork")
 int BPF_PROG(process_fork, struct task_struct* parent, struct task_struct* child) {
   u32 parent_tgid = parent->tgid, child_tgid = child->tgid;
   struct gs_game_process* process;
+  u32 *mark, *child_mark;
 
   if (parent_tgid == child_tgid) return 0;
   process = bpf_map_lookup_elem(&game_processes, &parent_tgid);
-  if (process) bpf_map_update_elem(&game_processes, &child_tgid, process, BPF_ANY);
+  if (process) {
+    if (!take_room(process))
+      processes_refused++;
+    else if (bpf_map_update_elem(&game_processes, &child_tgid, process, BPF_NOEXIST) != 0)
+      give_room(process);
+  }
+  mark = bpf_task_storage_get(&watched, parent->group_leader, NULL, 0);
+  if (mark && *mark) {
+    child_mark = bpf_task_storage_get(&watched, child, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+    if (child_mark) *child_mark = *mark;
+  }
   return 0;
+}
+
+static __always_inline void member_execs(struct task_struct* p, u32 tgid,
+                                         const struct gs_game_process* process) {
+  struct gs_shared_state* state;
+  u32 zero = 0;
+
+  /* bprm->cred has become the task's own by now, and is NULL here. */
+  if (process->uid == p->cred->euid.val) return;
+  leave(tgid);
+  /* The thread is the same one and remembers its game until this changes. */
+  state = bpf_map_lookup_elem(&shared_state, &zero);
+  if (state) __sync_fetch_and_add(&state->games_generation, 1);
+}
+
+static __always_inline void tell_lost(struct gs_exec_budget* budget, u32 uid, u64 now) {
+  struct gs_process_event_header* event;
+
+  if (now - budget->lost_told_ns < LOST_EVERY_NS) return;
+  event = bpf_ringbuf_reserve(&process_events, sizeof(*event), 0);
+  if (!event) return;
+  budget->lost_told_ns = now;
+  event->kind = GS_PROCESS_LOST;
+  event->value = uid;
+  bpf_ringbuf_submit(event, 0);
+}
+
+static __always_inline void tell_exec(struct task_struct* p, u32 tgid, u32 game, bool from_launcher,
+                                      const struct linux_binprm* bprm) {
+  u32 uid = p->cred->uid.val;
+  struct gs_exec_budget fresh = {}, *budget = bpf_map_lookup_elem(&exec_budgets, &uid);
+  struct gs_exec_event* event;
+  u64 now = bpf_ktime_get_ns(), start, end, bytes;
+  long length;
+
+  if (!budget) {
+    bpf_map_update_elem(&exec_budgets, &uid, &fresh, BPF_NOEXIST);
+    budget = bpf_map_lookup_elem(&exec_budgets, &uid);
+    if (!budget) return;
+  }
+  if (!gs_budget_take(&budget->full_at_ns, now, GS_EXEC_INTERVAL_NS, GS_EXEC_BURST)) {
+    execs_over_budget++;
+    tell_lost(budget, uid, now);
+    return;
+  }
+  event = bpf_ringbuf_reserve(&process_events, sizeof(*event), 0);
+  if (!event) {
+    execs_ring_full++;
+    tell_lost(budget, uid, now);
+    return;
+  }
+  event->header.kind = GS_PROCESS_EXEC;
+  event->header.value = from_launcher;
+  event->pid = tgid;
+  event->parent = p->real_parent->tgid;
+  event->uid = uid;
+  event->game = game;
+  __builtin_memcpy(event->comm, p->comm, sizeof(event->comm));
+  length = bpf_probe_read_kernel_str(event->path, sizeof(event->path), bprm->filename);
+  event->path_bytes = length > 0 ? length - 1 : 0;
+  /* The new program's stack has just been written: its pages are there. */
+  start = p->mm->arg_start;
+  end = p->mm->arg_end;
+  bytes = end > start ? end - start : 0;
+  if (bytes > GS_EXEC_ARGS) bytes = GS_EXEC_ARGS;
+  event->args_bytes = 0;
+  if (bpf_probe_read_user(event->args, bytes, (const void*)start) == 0) event->args_bytes = bytes;
+  execs_told++;
+  bpf_ringbuf_submit(event, 0);
 }
 
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(process_exec, struct task_struct* p, pid_t old_pid, struct linux_binprm* bprm) {
-  u32 tgid = p->tgid, zero = 0;
-  struct gs_shared_state* state;
+  u32 tgid = p->tgid, one = 1, flags, dir_flags, *found, *mark;
   struct gs_game_process* process = bpf_map_lookup_elem(&game_processes, &tgid);
+  struct gs_exec_dir dir = {.bits = GS_EXEC_DIR * 8};
+  char name[GS_EXEC_NAME];
+  bool from_launcher;
 
-  /* bprm->cred has become the task's own by now, and is NULL here. */
-  if (process && process->uid != p->cred->euid.val) {
-    bpf_map_delete_elem(&game_processes, &tgid);
-    /* The thread is the same one and remembers its game until this changes. */
-    state = bpf_map_lookup_elem(&shared_state, &zero);
-    if (state) __sync_fetch_and_add(&state->games_generation, 1);
+  if (process) member_execs(p, tgid, process);
+  /* It may have been one under its old name. */
+  bpf_map_delete_elem(&audio_servers, &tgid);
+
+  __builtin_memcpy(name, p->comm, sizeof(name));
+  found = bpf_map_lookup_elem(&exec_names, name);
+  flags = found ? *found : 0;
+  if (flags & GS_EXEC_IGNORED) return 0;
+  mark = bpf_task_storage_get(&watched, p, NULL, 0);
+  /* A launcher does not descend from itself. */
+  from_launcher = mark && *mark;
+  bpf_probe_read_kernel_str(dir.path, sizeof(dir.path), bprm->filename);
+  found = bpf_map_lookup_elem(&exec_dirs, &dir);
+  dir_flags = found ? *found : 0;
+  if (flags & GS_EXEC_AUDIO && dir_flags & GS_EXEC_DIR_SYSTEM)
+    bpf_map_update_elem(&audio_servers, &tgid, &one, BPF_ANY);
+  if (flags & GS_EXEC_WATCHED && !mark) {
+    mark = bpf_task_storage_get(&watched, p, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+    if (mark) *mark = 1;
   }
+  process = bpf_map_lookup_elem(&game_processes, &tgid);
+  if (process || from_launcher || flags & (GS_EXEC_REPORTED | GS_EXEC_WATCHED) ||
+      dir_flags & GS_EXEC_DIR_REPORTED)
+    tell_exec(p, tgid, process ? process->game : 0, from_launcher, bprm);
   return 0;
 }
 
@@ -44,6 +227,8 @@ SEC("tp_btf/sched_process_exit")
 int BPF_PROG(process_exit, struct task_struct* p) {
   u32 tgid = p->tgid;
 
-  if (p->signal->live.counter == 0) bpf_map_delete_elem(&game_processes, &tgid);
+  if (p->signal->live.counter != 0) return 0;
+  leave(tgid);
+  bpf_map_delete_elem(&audio_servers, &tgid);
   return 0;
 }

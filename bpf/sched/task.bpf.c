@@ -3,7 +3,7 @@
  * Threads: their contexts, and the lane each gets when it wakes.
  */
 #include "bpf/sched/ctx.bpf.h"
-#include "bpf/shared/maps.bpf.h"
+#include "bpf/shared/games.bpf.h"
 #include "bpf/policy/deadline.h"
 #include "bpf/policy/window.h"
 
@@ -40,12 +40,15 @@ __hidden void task_ctx_create(struct task_struct* p, u64 vtime, u32 llc) {
 static __always_inline void refresh_game(struct task_struct* p, struct task_ctx* tc,
                                          const struct gs_shared_state* state) {
   struct gs_game_process* process;
-  u32 tgid = p->tgid;
+  struct gs_game_stats* stats;
+  u32 tgid = p->tgid, game;
 
   if (tc->games_generation == state->games_generation) return;
   tc->games_generation = state->games_generation;
   process = bpf_map_lookup_elem(&game_processes, &tgid);
-  tc->game = process ? process->game : 0;
+  game = process ? process->game : 0;
+  stats = bpf_map_lookup_elem(&game_stats, &game);
+  tc->game = stats && stats->parked ? 0 : game;
   if (!tc->game) {
     tc->frame_until_ns = 0;
     tc->pattern.confidence = 0;
@@ -72,14 +75,17 @@ static __always_inline bool any_window_open(const struct gs_shared_state* state,
 }
 
 static __always_inline u32 game_thread_wakes(struct task_struct* p, struct task_ctx* tc,
-                                             const struct gs_shared_state* state, u64 now, bool waker_known) {
+                                             struct gs_shared_state* state, u64 now, bool waker_known) {
   u32 here = bpf_get_smp_processor_id();
   struct gs_input_cpu* input = bpf_map_lookup_elem(&input_cpus, &here);
   bool by_interrupt = waker_known && compat_in_interrupt();
-  bool profits = gs_input_profits(tc->game, state->foreground_game);
+  bool input_woke = input && gs_woken_by_input(now, input->sync_ns, tunables.input_wake_ns);
+  bool profits;
 
+  if (input_woke) game_got_input(state, tc->game, now);
+  profits = gs_input_profits(tc->game, state->foreground_game);
   tc->evidence = 0;
-  if (profits && input && gs_woken_by_input(now, input->sync_ns, tunables.input_wake_ns)) {
+  if (profits && input_woke) {
     tc->evidence |= GS_EVIDENCE_INPUT;
     tc->input_ns = input->sync_ns;
     tc->input_lane = input->sync_lane;

@@ -57,6 +57,72 @@ struct gs_game_process {
   unsigned int uid;  /* effective user at registration; another after an exec ends membership */
 };
 
+/* Map game_stats, by game; entry 0 is of no game. */
+struct gs_game_stats {
+  unsigned long long input_ns; /* CLOCK_MONOTONIC: a thread of it last woke because of an input event */
+  unsigned long long frame_ns; /* it last submitted a frame */
+  unsigned long long frames;
+  unsigned int processes; /* of it in game_processes */
+  unsigned int parked;    /* its threads are nobody's special: its user is not at the screen */
+};
+
+/* Map user_processes: effective user -> processes of all its games. */
+#define GS_MAX_USERS 256
+/* A game's share of game_processes: beyond what any has, far below the map. Eight users fill the map. */
+#define GS_MAX_GAME_PROCESSES 1024
+#define GS_MAX_USER_PROCESSES 2048
+
+/* Map exec_names: what starts of programs of that name (the first 15 bytes of it) mean. */
+#define GS_EXEC_NAME 16
+#define GS_MAX_EXEC_NAMES 2048
+#define GS_EXEC_IGNORED 1U  /* never told */
+#define GS_EXEC_REPORTED 2U /* told, wherever it lies */
+#define GS_EXEC_WATCHED 4U  /* told, and so is what it and its descendants start */
+#define GS_EXEC_AUDIO 8U    /* in a folder of the system: an audio server */
+
+/* Map exec_dirs, a trie of how paths begin. */
+#define GS_EXEC_DIR 64
+#define GS_MAX_EXEC_DIRS 128
+#define GS_EXEC_DIR_REPORTED 1U
+#define GS_EXEC_DIR_SYSTEM 2U /* only an administrator writes there */
+struct gs_exec_dir {
+  unsigned int bits; /* of `path` that count */
+  char path[GS_EXEC_DIR];
+};
+
+/* Map exec_budgets: real user -> what gs_budget_take() keeps. */
+struct gs_exec_budget {
+  unsigned long long full_at_ns;
+  unsigned long long lost_told_ns; /* GS_PROCESS_LOST at most once a second */
+};
+
+enum gs_process_event_kind {
+  GS_PROCESS_EXEC = 1,       /* struct gs_exec_event */
+  GS_PROCESS_LOST = 2,       /* value: the user whose starts were not all told */
+  GS_PROCESS_FOREGROUND = 3, /* value: the game that is played now */
+};
+
+/* Map process_events, a ring buffer: each record begins so. */
+struct gs_process_event_header {
+  unsigned int kind;
+  unsigned int value;
+};
+
+#define GS_EXEC_PATH 256
+#define GS_EXEC_ARGS 512
+struct gs_exec_event {
+  struct gs_process_event_header header;
+  unsigned int pid;        /* thread group */
+  unsigned int parent;     /* its thread group */
+  unsigned int uid;        /* real user */
+  unsigned int game;       /* 0: of none */
+  unsigned int path_bytes; /* without the final zero */
+  unsigned int args_bytes; /* with the zeros between them; cut at GS_EXEC_ARGS */
+  char comm[16];
+  char path[GS_EXEC_PATH];
+  char args[GS_EXEC_ARGS];
+};
+
 /* Map shared_state, one entry: what detectors write and the scheduler reads. */
 struct gs_shared_state {
   unsigned int games_generation;         /* changes with every add or removal of a game */
@@ -162,6 +228,11 @@ _Static_assert(sizeof(struct gs_input_cpu) % 64 == 0, "each CPU has cache lines 
 _Static_assert(sizeof(struct gs_input_game) == 40, "map value");
 _Static_assert(sizeof(struct gs_input_device) == 16, "map value");
 _Static_assert(sizeof(struct gs_input_record) == 32, "ring record");
+_Static_assert(sizeof(struct gs_game_stats) == 32, "map value");
+_Static_assert(sizeof(struct gs_exec_dir) == 68, "map key");
+_Static_assert(sizeof(struct gs_exec_budget) == 16, "map value");
+_Static_assert(sizeof(struct gs_process_event_header) == 8, "ring record");
+_Static_assert(sizeof(struct gs_exec_event) == 816, "ring record");
 _Static_assert(sizeof(struct gs_event) == 656, "ring record");
 
 #endif

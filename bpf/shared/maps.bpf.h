@@ -45,4 +45,26 @@ struct {
   __uint(max_entries, 64 * 1024);
 } events SEC(".maps") __weak;
 
+/* Audio servers: thread-group id -> 1. Entered by the exec hook, or by the daemon for those that ran before.
+ */
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(max_entries, 256);
+  __type(key, u32);
+  __type(value, u32);
+} audio_servers SEC(".maps") __weak;
+
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(max_entries, GS_MAX_GAMES + 1);
+  __type(key, u32);
+  __type(value, struct gs_game_stats);
+} game_stats SEC(".maps") __weak;
+
+/* 300 starts of programs: more than one user's burst. */
+struct {
+  __uint(type, BPF_MAP_TYPE_RINGBUF);
+  __uint(max_entries, 256 * 1024);
+} process_events SEC(".maps") __weak;
+
 #endif

@@ -16,6 +16,7 @@
 #include "desktop/cli/advice.h"
 #include "desktop/cli/client.h"
 #include "desktop/cli/config_command.h"
+#include "desktop/cli/explain_command.h"
 #include "desktop/cli/json_output.h"
 #include "desktop/cli/profile_command.h"
 #include "desktop/cli/text_output.h"
@@ -32,6 +33,7 @@ struct Settings {
   std::string vendor_config = GAMESCHED_DATADIR "/gamesched";
   std::string config = GAMESCHED_SYSCONFDIR "/gamesched";
   std::string profile;
+  int pid = 0;
   std::string reason;
   std::vector<std::string> command;
 };
@@ -126,6 +128,20 @@ int run_profile_hold(const Settings& settings) {
   return profile::run_command(command);
 }
 
+int run_explain_process(const Settings& settings) {
+  const explain::Report explained =
+      explain::process(settings.pid, settings.vendor_config, settings.config, settings.json);
+  if (!explained.found) {
+    // No matter of the service, so no report().
+    const std::string text = std::format("there is no process {}, or it has ended", settings.pid);
+    if (settings.json) print(stdout, std::format("{{\n  \"error\": \"{}\"\n}}\n", text));
+    print(stderr, std::format("gameschedctl: {}\n", text));
+    return Failed;
+  }
+  print(stdout, explained.out);
+  return Ok;
+}
+
 int run_config(const Settings& settings, decltype(config::check)& what) {
   const config::Report report = what(settings.vendor_config, settings.config, settings.json);
   print(stdout, report.out);
@@ -203,6 +219,13 @@ int run(int argc, char** argv) {
           [](auto& s) { return run_switch(false, s); });
   command("counters", "Counters of the scheduler since it was attached", run_counters);
 
+  CLI::App* const explain =
+      app.add_subcommand("explain-process", "What the rules of detection make of a process, rule by rule");
+  common(explain);
+  explain->add_option("pid", settings.pid, "Its id")->required()->check(CLI::PositiveNumber);
+  explain->add_option("--config-dir", settings.config, "Folder of gamesched.toml and gamesched.toml.d");
+  explain->add_option("--vendor-config-dir", settings.vendor_config, "The distribution's folder of them");
+  explain->callback([&] { exit_status = run_explain_process(settings); });
   add_profile_commands(app, settings, exit_status, common);
   add_config_commands(app, settings, exit_status, common);
 

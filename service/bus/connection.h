@@ -24,6 +24,7 @@ class Connection {
   Connection(Loop& loop, const std::string& where);
 
   sdbus::IConnection& get() { return *connection_; }
+  sd_bus* raw() { return bus_; }
 
   // Throws std::runtime_error when another process has it.
   void request_name(const std::string& name);

@@ -46,11 +46,23 @@ Result<games::GameOptions> options_of(const std::map<std::string, sdbus::Variant
         out.target_fps = fps;
         return games::check_target_fps(fps);
       });
+    } else if (key == "profile") {
+      taken = value_of<std::string>(key, value, "s").transform([&](std::string text) {
+        out.profile = std::move(text);
+      });
+    } else if (key == "source") {
+      taken = value_of<std::string>(key, value, "s").and_then([&](const std::string& text) -> Result<void> {
+        out.gamemode = text == "gamemode";
+        if (out.gamemode || text == "registered") return {};
+        return fail(Error::Code::InvalidArgument,
+                    "Option \"source\" is neither \"registered\" nor \"gamemode\".");
+      });
     } else if (key == "hold") {
       taken = value_of<bool>(key, value, "b").transform([&](bool hold) { out.hold = hold; });
     } else {
-      taken = fail(Error::Code::InvalidArgument, "There is no option \"" + cleaned(key, 64) +
-                                                     "\"; known are name, app-id, target-fps and hold.");
+      taken = fail(Error::Code::InvalidArgument,
+                   "There is no option \"" + cleaned(key, 64) +
+                       "\"; known are name, app-id, target-fps, profile, source and hold.");
     }
     if (!taken) return std::unexpected(taken.error());
   }
@@ -59,25 +71,21 @@ Result<games::GameOptions> options_of(const std::map<std::string, sdbus::Variant
 
 SchedulerObject::SchedulerObject(Loop& loop, Connection& connection, Requests& requests,
                                  policy::Attachment& attachment, policy::ProfileControl& profiles,
-                                 metrics::Snapshots& snapshots)
+                                 metrics::Snapshots& snapshots, const games::Registry& registry)
     : AdaptorInterfaces(connection.get(), sdbus::ObjectPath{object_path}),
       connection_(connection),
       requests_(requests),
       attachment_(attachment),
       profiles_(profiles),
       snapshots_(snapshots),
+      registry_(registry),
       told_(values()),
       tell_changes_(loop, [this] { tell_changes(); }) {
   registerAdaptor();
 }
 
 SchedulerObject::~SchedulerObject() {
-  games_.clear();  // while this object, their manager, is still there
   unregisterAdaptor();
-}
-
-void SchedulerObject::game_added(const games::Game& game) {
-  games_.emplace(game.id, std::make_unique<GameObject>(connection_.get(), game));
 }
 
 Sender SchedulerObject::sender() const {
@@ -194,6 +202,11 @@ std::vector<std::string> SchedulerObject::ConfigurationErrors() {
   return configuration_errors_;
 }
 
+sdbus::ObjectPath SchedulerObject::ForegroundGame() {
+  const games::Game* const game = registry_.foreground();
+  return sdbus::ObjectPath{game != nullptr ? games::object_path(game->id) : "/"};
+}
+
 SchedulerObject::ProfileList SchedulerObject::Profiles() {
   ProfileList out;
   for (const auto& [name, profile] : profiles_.profiles()) out.emplace_back(name, profile.description);
@@ -231,7 +244,8 @@ SchedulerObject::Values SchedulerObject::values() {
                 .profile = Profile(),
                 .profiles = Profiles(),
                 .holds = {},
-                .configuration_errors = configuration_errors_};
+                .configuration_errors = configuration_errors_,
+                .foreground_game = ForegroundGame()};
   for (const policy::Hold& hold : profiles_.holds().all()) values.holds.push_back(hold.cookie);
   return values;
 }
@@ -253,6 +267,7 @@ void SchedulerObject::tell_changes() {
   note(&Values::profiles, "Profiles");
   note(&Values::holds, "ActiveProfileHolds");
   note(&Values::configuration_errors, "ConfigurationErrors");
+  note(&Values::foreground_game, "ForegroundGame");
   told_ = std::move(now);
   if (!names.empty()) emitPropertiesChangedSignal(interface_name, names);
 }

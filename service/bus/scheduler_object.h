@@ -16,7 +16,6 @@
 
 #include "dbus/scheduler1_adaptor.h"
 #include "service/bus/connection.h"
-#include "service/bus/game_object.h"
 #include "service/bus/requests.h"
 #include "service/games/registry.h"
 #include "service/loop/loop.h"
@@ -31,7 +30,8 @@ class SchedulerObject
                                       sdbus::ObjectManager_adaptor> {
  public:
   SchedulerObject(Loop& loop, Connection& connection, Requests& requests, policy::Attachment& attachment,
-                  policy::ProfileControl& profiles, metrics::Snapshots& snapshots);
+                  policy::ProfileControl& profiles, metrics::Snapshots& snapshots,
+                  const games::Registry& registry);
   ~SchedulerObject();
 
   void properties_may_have_changed() {
@@ -40,8 +40,7 @@ class SchedulerObject
   }
   void set_configuration_errors(std::vector<std::string> errors);
   void hold_released(const policy::Hold& hold);
-  void game_added(const games::Game& game);
-  void game_ended(const games::Game& game) { games_.erase(game.id); }
+  void foreground_may_have_changed() { tell_changes_.schedule(); }
 
  private:
   using DetectorList = std::vector<sdbus::Struct<std::string, bool, std::string>>;
@@ -57,6 +56,7 @@ class SchedulerObject
     ProfileList profiles;
     std::vector<uint32_t> holds;  // their cookies: a hold never changes
     std::vector<std::string> configuration_errors;
+    std::string foreground_game;
   };
 
   void RegisterGame(sdbus::Result<sdbus::ObjectPath>&& result, sdbus::UnixFd pidfd,
@@ -81,6 +81,7 @@ class SchedulerObject
   ProfileList Profiles() override;
   HoldList ActiveProfileHolds() override;
   std::vector<std::string> ConfigurationErrors() override;
+  sdbus::ObjectPath ForegroundGame() override;
   std::string KernelScheduler() override;
 
   Sender sender() const;
@@ -93,7 +94,7 @@ class SchedulerObject
   policy::ProfileControl& profiles_;
   metrics::Snapshots& snapshots_;
   std::vector<std::string> configuration_errors_;
-  std::map<games::GameId, std::unique_ptr<GameObject>> games_;
+  const games::Registry& registry_;
   Values told_;
   Defer tell_changes_;
 };

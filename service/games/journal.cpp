@@ -31,18 +31,24 @@ Number number(const json& object, const char* key) {
 
 Game game_of(const json& object) {
   const auto holder = object.value("holder", std::string{});
-  return {.id = number<GameId>(object, "id"),
-          .slot = 0,
-          .pid = number<pid_t>(object, "pid"),
-          .uid = number<uid_t>(object, "uid"),
-          .registered_by = number<uid_t>(object, "registered_by"),
-          .start_ticks = number<uint64_t>(object, "start_ticks"),
-          .since_realtime_usec = number<uint64_t>(object, "since_usec"),
-          .options = {.name = object.at("name").get<std::string>(),
-                      .app_id = object.at("app_id").get<std::string>(),
-                      .target_fps = number<uint32_t>(object, "target_fps"),
-                      .hold = !holder.empty()},
-          .holder = holder};
+  Game game;
+  game.id = number<GameId>(object, "id");
+  game.pid = number<pid_t>(object, "pid");
+  game.uid = number<uid_t>(object, "uid");
+  game.registered_by = number<uid_t>(object, "registered_by");
+  game.start_ticks = number<uint64_t>(object, "start_ticks");
+  game.since_realtime_usec = number<uint64_t>(object, "since_usec");
+  game.options.name = object.at("name").get<std::string>();
+  game.options.app_id = object.at("app_id").get<std::string>();
+  game.options.target_fps = number<uint32_t>(object, "target_fps");
+  game.options.profile = object.value("profile", std::string{});
+  game.options.hold = !holder.empty();
+  game.holder = holder;
+  const auto source = object.value("source", std::string{});
+  if (source == to_string(Source::GameMode)) game.source = Source::GameMode;
+  if (source == to_string(Source::Detected)) game.source = Source::Detected;
+  game.options.gamemode = game.source == Source::GameMode;
+  return game;
 }
 
 // As the bus makes them; nothing else gets into a match rule.
@@ -65,7 +71,9 @@ std::string to_json(const Record& record) {
                      {"since_usec", game.since_realtime_usec},
                      {"name", game.options.name},
                      {"app_id", game.options.app_id},
-                     {"target_fps", game.options.target_fps}});
+                     {"target_fps", game.options.target_fps},
+                     {"profile", game.options.profile},
+                     {"source", to_string(game.source)}});
     if (!game.holder.empty()) games.back()["holder"] = game.holder;
   }
   return json{{"version", version}, {"next_id", record.next_id}, {"bus", record.bus_id}, {"games", games}}

@@ -24,6 +24,7 @@ Result<void> check_text(const std::string& key, const std::string& value, std::s
 Result<void> check_options(const GameOptions& options) {
   if (auto ok = check_text("name", options.name, GameOptions::max_name_bytes); !ok) return ok;
   if (auto ok = check_text("app-id", options.app_id, GameOptions::max_app_id_bytes); !ok) return ok;
+  if (auto ok = check_text("profile", options.profile, GameOptions::max_profile_bytes); !ok) return ok;
   return options.target_fps == 0 ? Result<void>{} : check_target_fps(options.target_fps);
 }
 

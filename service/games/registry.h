@@ -16,6 +16,7 @@
 #include <string>
 #include <vector>
 
+#include "service/games/detector.h"
 #include "service/games/options.h"
 #include "service/games/process.h"
 #include "service/kernel/backend.h"
@@ -27,6 +28,9 @@ namespace gamesched::games {
 
 using GameId = uint64_t;
 
+enum class Source { Registered, GameMode, Detected };
+std::string_view to_string(Source source);  // "registered", "gamemode", "detected"
+
 struct Game {
   GameId id = 0;
   uint32_t slot = 0;  // Backend's game_id
@@ -35,8 +39,25 @@ struct Game {
   uid_t registered_by = 0;  // whose share of the limits; differs when an administrator registered it
   uint64_t start_ticks = 0;
   uint64_t since_realtime_usec = 0;
-  GameOptions options;  // name never empty
+  GameOptions options;  // as registered; name never empty
   std::string holder;   // unique bus name; "": only the process holds it
+  Source source = Source::Registered;
+
+  // The game proper among its processes, as far as its programs' starts were seen.
+  pid_t main_pid = 0;  // `pid` until another is known
+  Rank main_rank = Rank::Helper;
+  std::string executable;  // its name without folders; "": not known
+  std::string path;
+
+  // What the configuration adds (Registry::refine).
+  std::string name;
+  std::string profile;
+  uint32_t target_fps = 0;
+
+  bool foreground = false;
+  bool parked = false;  // listed, not scheduled as a game
+
+  bool operator==(const Game&) const = default;
 };
 
 enum class EndReason { ProcessEnded, Unregistered, HolderLeft };
@@ -53,12 +74,31 @@ class Registry {
   std::function<void(const Game&)> on_added;
   std::function<void(const Game&, EndReason)> on_ended;
 
+  std::function<void(const Game&)> on_changed;
+  // Sets name, profile and target_fps of a game whose other facts have changed.
+  std::function<void(Game&)> refine;
+  // Whether it is to be parked; asked whenever refine is, and by review().
+  std::function<bool(const Game&)> parks;
+
   // What add() would refuse now, without doing anything.
   Result<void> room_for(const ProcessFacts& facts, uid_t registered_by) const;
   // `facts` are those of `pidfd`, admitted by may_be_game(). AlreadyRegistered, LimitsExceeded, or the
   // kernel's error.
   Result<GameId> add(UniqueFd pidfd, const ProcessFacts& facts, uid_t registered_by, GameOptions options,
                      uint64_t now_realtime_usec, std::string holder = {});
+  // A game that nobody registered; `sighting` is of its process.
+  Result<GameId> add_detected(UniqueFd pidfd, const ProcessFacts& facts, const Sighting& sighting,
+                              const std::string& app_id, uint64_t now_realtime_usec);
+  // A program was started in the game of that slot.
+  void program_started(uint32_t slot, const Sighting& sighting, Rank rank);
+  // The kernel saw that this one is played.
+  void set_foreground(uint32_t slot);
+  // Asks refine and parks again for all games.
+  void review();
+  const Game* foreground() const;
+  // Those that are not parked.
+  std::size_t scheduled() const;
+
   // Takes up a game of an earlier run of the daemon under its old id.
   Result<void> adopt(UniqueFd pidfd, const Game& game);
   // Its user may, who registered it, and root. NoSuchGame to everybody else: nothing tells the two apart.
@@ -78,10 +118,21 @@ class Registry {
     Game game;
     UniqueFd pidfd;
     std::unique_ptr<ProcessEnd> end;
+    // Of main_pid where that is another process.
+    UniqueFd main_pidfd;
+    std::unique_ptr<ProcessEnd> main_end;
+    bool first_ended = false;  // the game lives on as main_pid
   };
 
   uint32_t free_slot() const;
   Result<void> insert(UniqueFd pidfd, Game game);
+  void watch_main(Entry& entry, pid_t pid);
+  void first_process_ended(GameId id);
+  void main_process_ended(GameId id);
+  // Refines, parks, and tells when that made a difference to `before`.
+  void settle(Entry& entry, const Game& before, bool tell);
+  Result<GameId> promote(Entry& entry, uid_t registered_by, GameOptions options, std::string holder);
+  Entry* of_slot(uint32_t slot);
   void end(GameId id, EndReason reason);
 
   Loop& loop_;

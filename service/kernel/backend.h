@@ -16,6 +16,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -71,6 +72,25 @@ struct InputAnswer {
   uint32_t lane = 0;
 };
 
+// Which starts of programs the kernel tells of; the values are those of bpf/shared/abi.h.
+struct ExecFilter {
+  static constexpr uint32_t ignored = 1, reported = 2, watched = 4, audio = 8;
+  static constexpr uint32_t reported_dir = 1, system_dir = 2;
+  std::map<std::string, uint32_t> names;  // of programs, their first 15 bytes
+  std::map<std::string, uint32_t> dirs;   // beginnings of paths
+};
+
+// A program has been started (execve).
+struct ProgramStart {
+  pid_t pid = 0;
+  pid_t parent = 0;
+  uid_t uid = 0;
+  uint32_t game_id = 0;        // the game it is in; 0: none
+  bool from_launcher = false;  // it is watched, see watch_launcher()
+  std::string path;            // as it was given to execve
+  std::vector<std::string> args;
+};
+
 class Backend {
  public:
   virtual ~Backend() = default;
@@ -92,6 +112,17 @@ class Backend {
   virtual Result<void> add_game(uint32_t game_id, pid_t tgid) = 0;
   virtual void remove_game(uint32_t game_id) = 0;
   static constexpr uint32_t max_games = 256;
+
+  // A parked game is listed and scheduled as any other program.
+  virtual void set_parked(uint32_t /*game_id*/, bool /*parked*/) {}
+  // 0: none.
+  virtual uint32_t game_of(pid_t /*tgid*/) const { return 0; }
+  // From now on on_program() is called for what the filter lets through, for all that games and watched
+  // processes start, and no more than a budget for each user allows.
+  virtual void set_exec_filter(const ExecFilter& /*filter*/) {}
+  // All that this process's descendants start is told; those with a watched name are watched by themselves.
+  virtual void watch_launcher(pid_t /*tgid*/) {}
+  virtual void add_audio_server(pid_t /*tgid*/) {}
 
   // The scheduler's numbers from now on, whether it is attached or not; those not named have their defaults.
   // Names and bounds are tunables()'; others are left out.
@@ -123,6 +154,10 @@ class Backend {
   // Called from dispatch_events(): so many input events were not told of because a ring was full. The boost
   // was there all the same.
   std::function<void(uint64_t)> on_input_lost;
+  // Called from dispatch_events().
+  std::function<void(const ProgramStart&)> on_program;
+  std::function<void(uid_t)> on_programs_lost;  // some of that user's starts were not told
+  std::function<void(uint32_t game_id)> on_foreground;
 };
 
 }  // namespace gamesched::kernel

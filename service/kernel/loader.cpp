@@ -20,6 +20,7 @@
 #include "bpf/shared/abi.h"
 #include "service/kernel/input.h"
 #include "service/kernel/object.h"
+#include "service/kernel/process_tracker.h"
 #include "service/kernel/sched_events.h"
 #include "service/kernel/topology.h"
 #include "service/util/file.h"
@@ -43,8 +44,9 @@ const std::filesystem::path cpu_dir = "/sys/devices/system/cpu";
 constexpr std::size_t sysfs_max_bytes = 4096;
 
 // Created with the process detector, used by all.
-constexpr std::array<std::string_view, 5> shared_maps = {"game_processes", "shared_state", "input_cpus",
-                                                         "input_games", "events"};
+constexpr std::array<std::string_view, 8> shared_maps = {"game_processes", "shared_state", "input_cpus",
+                                                         "input_games",    "events",       "game_stats",
+                                                         "process_events", "audio_servers"};
 
 constexpr std::array<const char*, GS_NR_COUNTERS> counter_names = {
 #define COUNTER(name, doc) #name,
@@ -91,6 +93,8 @@ class KernelBackend final : public Backend {
     const Result<void> input = input_.load();
     if (process_.loaded())
       ring_ = ring_buffer__new(process_.map_fd("events"), &KernelBackend::on_record, this, nullptr);
+    if (ring_ != nullptr)
+      ring_buffer__add(ring_, process_.map_fd("process_events"), &KernelBackend::on_process_event, this);
     note("input", input ? start_input() : input);
     load_scheduler(process);
     if (!process_.loaded()) return;
@@ -137,27 +141,15 @@ class KernelBackend final : public Backend {
   }
 
   Result<void> add_game(uint32_t game_id, pid_t tgid) override {
-    if (game_id == 0 || game_id > GS_MAX_GAMES)
-      return fail(Error::Code::InvalidArgument, "game id out of range");
     if (!process_.loaded()) return {};  // unsupported: games are known, nobody schedules them
-    const auto status = procfs::read_status(tgid);
-    if (!status) return std::unexpected(status.error());
-    const gs_game_process entry{game_id, status->euid};
-    // The process first: what it forks from here on is entered by the fork hook, what it forked before by the
-    // walk.
-    if (auto entered = enter_process(tgid, entry); !entered) return entered;
-    if (auto entered = enter_descendants(tgid, entry); !entered) {
-      leave_game(game_id);
-      return entered;
-    }
-    games_.set(game_id);
-    games_changed();
-    return {};
+    return processes_.add_game(game_id, tgid).transform([&] {
+      games_.set(game_id);
+      games_changed();
+    });
   }
-
   void remove_game(uint32_t game_id) override {
     if (!process_.loaded() || game_id > GS_MAX_GAMES) return;
-    leave_game(game_id);
+    processes_.remove_game(game_id);
     games_.reset(game_id);
     games_changed();
   }
@@ -170,6 +162,22 @@ class KernelBackend final : public Backend {
   void answer_input(const std::vector<InputAnswer>& answers) override {
     if (!input_.loaded() || !input_reader_.answer(answers)) return;
     __atomic_add_fetch(input_.global<unsigned>("devices_generation"), 1, __ATOMIC_RELEASE);
+  }
+
+  void set_parked(uint32_t game_id, bool parked) override {
+    if (!process_.loaded()) return;
+    processes_.set_parked(game_id, parked);
+    games_changed();
+  }
+  uint32_t game_of(pid_t tgid) const override { return process_.loaded() ? processes_.game_of(tgid) : 0; }
+  void set_exec_filter(const ExecFilter& filter) override {
+    if (process_.loaded()) processes_.set_filter(filter);
+  }
+  void watch_launcher(pid_t tgid) override {
+    if (process_.loaded()) processes_.watch_launcher(tgid);
+  }
+  void add_audio_server(pid_t tgid) override {
+    if (process_.loaded()) processes_.add_audio_server(tgid);
   }
 
   void set_tunables(const TunableValues& values) override {
@@ -278,91 +286,6 @@ class KernelBackend final : public Backend {
     }
   }
 
-  Result<void> enter_process(pid_t tgid, const gs_game_process& entry) {
-    const auto key = static_cast<uint32_t>(tgid);
-    if (bpf_map_update_elem(process_.map_fd("game_processes"), &key, &entry, BPF_ANY) == 0) return {};
-    const int error = errno;
-    if (error == E2BIG)
-      return fail(Error::Code::LimitsExceeded,
-                  "all games together already have " + std::to_string(GS_MAX_PROCESSES) + " processes");
-    return fail_errno("cannot enter process " + std::to_string(tgid), error);
-  }
-
-  // A member may fork between being listed and being removed: until a pass finds none, and not for ever.
-  void leave_game(uint32_t game_id) {
-    constexpr int passes_max = 32;
-    for (int pass = 0; pass < passes_max; pass++) {
-      const std::vector<uint32_t> members = members_of(game_id);
-      if (members.empty()) return;
-      for (const uint32_t member : members) leave_process(static_cast<pid_t>(member));
-    }
-  }
-
-  std::vector<uint32_t> members_of(uint32_t game_id) const {
-    const int map = process_.map_fd("game_processes");
-    std::vector<uint32_t> members;
-    uint32_t key = 0;
-    for (int error = bpf_map_get_next_key(map, nullptr, &key); error == 0;
-         error = bpf_map_get_next_key(map, &key, &key)) {
-      gs_game_process entry{};
-      if (bpf_map_lookup_elem(map, &key, &entry) == 0 && entry.game == game_id) members.push_back(key);
-    }
-    return members;
-  }
-
-  void leave_process(pid_t tgid) {
-    const auto key = static_cast<uint32_t>(tgid);
-    bpf_map_delete_elem(process_.map_fd("game_processes"), &key);
-  }
-
-  // Descendants of a process that already ran when it was registered; those of another user are left out. A
-  // game registers itself before it has any, so a large tree is none: what is walked is bounded, for the walk
-  // holds up the loop.
-  Result<void> enter_descendants(pid_t root, const gs_game_process& entry) {
-    constexpr std::size_t processes_max = 1024, threads_max = 4096;
-    std::vector<pid_t> tree{root};
-    std::size_t threads = 0;
-    for (std::size_t at = 0; at < tree.size(); at++) {
-      const pid_t parent = tree[at];
-      for (const pid_t child : children_of(parent, threads_max - threads, threads)) {
-        const auto status = procfs::read_status(child);
-        if (status && status->euid == entry.uid && enter_process(child, entry)) tree.push_back(child);
-      }
-      if (tree.size() > processes_max || threads >= threads_max)
-        return fail(Error::Code::LimitsExceeded, "the process already has more than " +
-                                                     std::to_string(processes_max) + " descendants or " +
-                                                     std::to_string(threads_max) +
-                                                     " threads; register it when it starts");
-      // Dead, only not yet waited for: the exit hook that would remove it has run.
-      if (const auto stat = procfs::read_stat(parent); at > 0 && (!stat || stat->is_zombie()))
-        leave_process(parent);
-    }
-    return {};
-  }
-
-  // Of at most `threads_left` threads; adds their number to `threads`.
-  static std::vector<pid_t> children_of(pid_t parent, std::size_t threads_left, std::size_t& threads) {
-    constexpr std::size_t list_max_bytes = 64 * 1024;  // more than processes_max pids
-    std::vector<pid_t> children;
-    std::error_code ignored;
-    const auto tasks = std::filesystem::path("/proc") / std::to_string(parent) / "task";
-    for (const auto& thread : std::filesystem::directory_iterator(tasks, ignored)) {
-      if (threads_left-- == 0) break;
-      threads++;
-      const auto text = read_file(thread.path() / "children", list_max_bytes);
-      if (!text) continue;
-      const char* at = text->data();
-      const char* const end = at + text->size();
-      pid_t child = 0;
-      for (auto parsed = std::from_chars(at, end, child); parsed.ec == std::errc();
-           parsed = std::from_chars(at, end, child)) {
-        at = parsed.ptr + (parsed.ptr < end ? 1 : 0);
-        children.push_back(child);
-      }
-    }
-    return children;
-  }
-
   // Threads look their game up again when the generation has changed.
   void games_changed() {
     if (shared_ == nullptr) return;
@@ -375,6 +298,11 @@ class KernelBackend final : public Backend {
     const auto* event = static_cast<const gs_event*>(data);
     if (size < sizeof(gs_event) || event->kind != GS_EVENT_SCHED_EXIT) return 0;
     self.scheduler_left(*event);
+    return 0;
+  }
+
+  static int on_process_event(void* context, void* data, std::size_t size) {
+    ProcessTracker::on_event(data, size, *static_cast<KernelBackend*>(context));
     return 0;
   }
 
@@ -397,6 +325,7 @@ class KernelBackend final : public Backend {
   Object process_, input_, scheduler_;
   Input input_reader_;
   SchedEvents sched_events_;
+  ProcessTracker processes_{process_};
   Support support_;
   std::vector<DetectorStatus> detectors_;
   bpf_link* link_ = nullptr;

@@ -42,6 +42,19 @@ toml::array array_of(const std::vector<std::string>& texts) {
   return out;
 }
 
+toml::table table_of(const games::DetectionRule& rule) {
+  toml::table out{{"name", rule.name}, {"verdict", to_string(rule.verdict)}};
+  if (!rule.executable.empty()) out.insert("executable", array_of(rule.executable));
+  if (!rule.path.empty()) out.insert("path", array_of(rule.path));
+  if (!rule.argument.empty()) out.insert("argument", array_of(rule.argument));
+  if (!rule.ancestor.empty()) out.insert("ancestor", array_of(rule.ancestor));
+  if (!rule.cgroup.empty()) out.insert("cgroup", array_of(rule.cgroup));
+  if (rule.from_launcher) out.insert("from_launcher", true);
+  if (rule.desktop_game) out.insert("desktop_game", true);
+  if (!rule.app_id_argument.empty()) out.insert("app_id_argument", rule.app_id_argument);
+  return out;
+}
+
 toml::table table_of(const GameRule& rule) {
   toml::table out;
   if (!rule.app_id.empty()) out.insert("app_id", array_of(rule.app_id));
@@ -71,6 +84,7 @@ std::string to_toml(const Config& config) {
   toml::table out{{"attach", to_string(config.attach)},
                   {"linger_s", config.linger_s},
                   {"enabled", config.enabled},
+                  {"detection", config.detection},
                   {"profile", config.profile}};
   toml::table profiles;
   for (const auto& [name, profile] : config.profiles) {
@@ -87,6 +101,9 @@ std::string to_toml(const Config& config) {
   toml::array games;
   for (const GameRule& rule : config.games) games.push_back(table_of(rule));
   if (!games.empty()) out.insert("game", std::move(games));
+  toml::array detect;
+  for (const games::DetectionRule& rule : config.detect) detect.push_back(table_of(rule));
+  if (!detect.empty()) out.insert("detect", std::move(detect));
   std::ostringstream text;
   text << out << "\n";
   return text.str();

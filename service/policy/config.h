@@ -14,6 +14,7 @@
 #include <string_view>
 #include <vector>
 
+#include "service/games/detection.h"
 #include "service/policy/profiles.h"
 #include "service/policy/rules.h"
 #include "service/util/result.h"
@@ -37,6 +38,9 @@ struct Config {
   Profiles profiles{{default_profile,
                      {.description = "The scheduler's own defaults", .power_profile = {}, .tunables = {}}}};
   std::vector<GameRule> games;
+  // Whether games that nobody registered are looked for.
+  bool detection = true;
+  std::vector<games::DetectionRule> detect;
 
   bool operator==(const Config&) const = default;
 };

@@ -36,6 +36,13 @@ class Parser {
     // Rules of this file come before those of earlier ones.
     config_.games.insert(config_.games.begin(), std::make_move_iterator(games_.begin()),
                          std::make_move_iterator(games_.end()));
+    config_.detect.insert(config_.detect.begin(), std::make_move_iterator(detect_.begin()),
+                          std::make_move_iterator(detect_.end()));
+    if (config_.detect.size() > games::max_detection_rules) {
+      throw Wrong{{1, 1},
+                  "with the files before it there are more than " +
+                      std::to_string(games::max_detection_rules) + " of [[detect]]"};
+    }
     if (config_.games.size() > max_game_rules) {
       throw Wrong{
           {1, 1},
@@ -49,8 +56,8 @@ class Parser {
 
  private:
   void top(const Item& item) {
-    static constexpr std::array<std::string_view, 6> known{"attach",  "linger_s", "enabled",
-                                                           "profile", "profiles", "game"};
+    static constexpr std::array<std::string_view, 8> known{"attach",   "linger_s",  "enabled", "profile",
+                                                           "profiles", "detection", "detect",  "game"};
     const std::string_view key = item.key.str();
     if (key == "attach") {
       const auto word = item.value.value_exact<std::string>();
@@ -65,6 +72,11 @@ class Parser {
       config_.profile = profile_named_by(item);
     } else if (key == "profiles") {
       for (const auto& [name, value] : item.table()) profile({name, value});
+    } else if (key == "detection") {
+      config_.detection = item.boolean();
+    } else if (key == "detect") {
+      for (const toml::table* table : item.tables(games::max_detection_rules))
+        detect_.push_back(detection(*table));
     } else if (key == "game") {
       for (const toml::table* table : item.tables(max_game_rules)) games_.push_back(game(*table));
     } else {
@@ -151,9 +163,59 @@ class Parser {
     return rule;
   }
 
+  games::DetectionRule detection(const toml::table& table) {
+    using Patterns = std::vector<std::string> games::DetectionRule::*;
+    static constexpr std::pair<std::string_view, Patterns> lists[] = {
+        {"executable", &games::DetectionRule::executable},
+        {"path", &games::DetectionRule::path},
+        {"argument", &games::DetectionRule::argument},
+        {"ancestor", &games::DetectionRule::ancestor},
+        {"cgroup", &games::DetectionRule::cgroup}};
+    static constexpr std::array<std::string_view, 10> known{
+        "name",     "verdict", "executable",    "path",         "argument",
+        "ancestor", "cgroup",  "from_launcher", "desktop_game", "app_id_argument"};
+    games::DetectionRule rule;
+    bool has_verdict = false;
+    rule.where = file_ + ":" + std::to_string(table.source().begin.line);
+    for (const auto& [key, value] : table) {
+      const Item item{key, value};
+      const auto list = std::ranges::find(lists, key.str(), &std::pair<std::string_view, Patterns>::first);
+      if (list != std::end(lists)) {
+        rule.*list->second = item.texts(max_patterns, max_text_bytes);
+      } else if (key.str() == "name") {
+        rule.name = item.text(64);
+      } else if (key.str() == "verdict") {
+        const auto verdict = games::verdict_of(item.text(32));
+        if (!verdict)
+          item.wrong(
+              "verdict must be \"game\", \"wrapper\", \"launcher\", \"not-a-game\", \"audio-server\" or "
+              "\"ignored\"");
+        rule.verdict = *verdict;
+        has_verdict = true;
+      } else if (key.str() == "from_launcher") {
+        rule.from_launcher = item.boolean();
+      } else if (key.str() == "desktop_game") {
+        rule.desktop_game = item.boolean();
+      } else if (key.str() == "app_id_argument") {
+        rule.app_id_argument = item.text(64);
+      } else {
+        item.unknown(known);
+      }
+    }
+    const toml::source_position here = table.source().begin;
+    if (rule.name.empty()) throw Wrong{here, "[[detect]] needs a name"};
+    if (!has_verdict) throw Wrong{here, "[[detect]] needs a verdict"};
+    if (!rule.has_condition())
+      throw Wrong{here,
+                  "[[detect]] needs a condition: executable, path, argument, ancestor, cgroup, from_launcher "
+                  "or desktop_game"};
+    return rule;
+  }
+
   const std::string& file_;
   Config& config_;
   std::vector<GameRule> games_;
+  std::vector<games::DetectionRule> detect_;
   std::vector<std::pair<toml::source_position, std::string>> named_profiles_;
 };
 

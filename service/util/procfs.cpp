@@ -18,7 +18,9 @@ namespace {
 // stat is one line, status 60 to 70 lines (supplementary groups make it longer).
 constexpr std::size_t max_bytes = 64 * 1024;
 
-Result<std::string> read(const std::string& path) {
+enum class Longer { IsWrong, Cut };
+
+Result<std::string> read(const std::string& path, Longer longer = Longer::IsWrong) {
   const UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd) return fail_errno("cannot open " + path, errno);
   std::string text;
@@ -30,6 +32,7 @@ Result<std::string> read(const std::string& path) {
     if (n == 0) return text;
     text.append(part.data(), static_cast<std::size_t>(n));
   }
+  if (longer == Longer::Cut) return text;
   return fail(Error::Code::System, path + " is longer than expected");
 }
 
@@ -120,6 +123,23 @@ Result<Status> read_status(pid_t pid) {
 
 Result<pid_t> read_pidfd_pid(int fd) {
   return read("/proc/self/fdinfo/" + std::to_string(fd)).and_then(parse_pidfd_fdinfo);
+}
+
+Result<std::string> read_command_line(pid_t pid) {
+  return read("/proc/" + std::to_string(pid) + "/cmdline", Longer::Cut);
+}
+
+Result<std::string> read_cgroup(pid_t pid) {
+  auto text = read("/proc/" + std::to_string(pid) + "/cgroup");
+  if (!text) return text;
+  std::string_view rest = *text;
+  while (!rest.empty()) {
+    const std::size_t end = std::min(rest.find('\n'), rest.size());
+    const std::string_view line = rest.substr(0, end);
+    if (line.starts_with("0::")) return std::string(line.substr(3));
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+  }
+  return fail(Error::Code::System, "process " + std::to_string(pid) + " is in no unified control group");
 }
 
 }  // namespace gamesched::procfs

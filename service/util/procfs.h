@@ -42,5 +42,9 @@ Result<pid_t> parse_pidfd_fdinfo(std::string_view text);
 Result<Stat> read_stat(pid_t pid);
 Result<Status> read_status(pid_t pid);
 Result<pid_t> read_pidfd_pid(int fd);
+// The arguments, each ended by a zero byte; at most the first 64 KiB.
+Result<std::string> read_command_line(pid_t pid);
+// The path in the unified hierarchy ("0::/...").
+Result<std::string> read_cgroup(pid_t pid);
 
 }  // namespace gamesched::procfs

@@ -126,6 +126,12 @@ class Caller:
         variant = GLib.Variant("(ssv)", (NAME, name, GLib.Variant("s", value)))
         return self.call("org.freedesktop.DBus.Properties", "Set", variant)
 
+    def get_of(self, path, name):
+        return self.call("org.freedesktop.DBus.Properties", "Get", GLib.Variant("(ss)", ("org.gamesched.Game1", name)), path=path)[0]
+
+    def get_all_of(self, path):
+        return self.call("org.freedesktop.DBus.Properties", "GetAll", GLib.Variant("(s)", ("org.gamesched.Game1",)), path=path)[0]
+
     def introspect(self, path=PATH):
         return self.call("org.freedesktop.DBus.Introspectable", "Introspect", path=path)[0]
 

@@ -242,6 +242,11 @@ class BusTest(unittest.TestCase):
         lines = (self.folder / "kernel" / "games").read_text().splitlines()
         return {int(line.split()[1]) for line in lines}
 
+    def program_starts(self, process, *arguments, path, parent=1, from_launcher=False, slot=0, uid=None):
+        """The kernel tells that this process executes another program."""
+        words = "\t".join((path, *arguments))
+        self.kernel_event(f"exec {process.pid} {parent} {uid} {int(from_launcher)} {slot} {words}")
+
     def is_attached(self):
         return (self.folder / "kernel" / "attached").exists()
 

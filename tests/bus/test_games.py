@@ -146,11 +146,12 @@ class AGame(BusTest):
     def test_shows_what_was_registered(self):
         player = self.caller()
         path = player.register(options={"name": ("s", "Célèste ☃"), "app-id": ("s", "504230"), "target-fps": ("u", 144)})
-        game = self.caller().objects()[path]["org.gamesched.Game1"]
+        game = player.objects()[path]["org.gamesched.Game1"]
         since = game.pop("Since")
         self.assertGreater(since, 1_600_000_000_000_000)
         self.assertEqual(game, {"Pid": player.pid, "Uid": player.uid, "Name": "Célèste ☃", "AppId": "504230",
-                                "Source": "registered", "TargetFps": 144})
+                                "Source": "registered", "TargetFps": 144, "Main": player.pid, "Executable": "caller.py", "Profile": "",
+                                "Foreground": True, "Scheduled": True})
 
     def test_strings_of_exactly_the_limit_pass(self):
         self.caller().register(options={"name": ("s", "x" * 64), "app-id": ("s", "y" * 128), "target-fps": ("u", 1000)})

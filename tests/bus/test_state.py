@@ -19,17 +19,21 @@ def on_signal(_bus, _sender, path, _interface, name, parameters):
     print(json.dumps([path, name, parameters.unpack()]), flush=True)
 bus.signal_subscribe("org.gamesched.Scheduler1", None, None, None, None, 0, on_signal)
 bus.call_sync("org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", "GetId", None, None, 0, 5000, None)
+# From here on it is told of games, too.
+bus.call_sync("org.gamesched.Scheduler1", "/org/gamesched/Scheduler1", "org.freedesktop.DBus.ObjectManager",
+              "GetManagedObjects", None, None, 0, 5000, None)
 print(json.dumps(["", "ready", []]), flush=True)
 GLib.MainLoop().run()
 """
 
 
 class StateTest(BusTest):
-    def monitor(self):
-        """A list of [path, signal, arguments] that grows in a file."""
+    def monitor(self, uid=0):
+        """As that user, a list of [path, signal, arguments] that grows in a file."""
         path = self.folder / f"signals{len(list(self.folder.iterdir()))}"
         with open(path, "w", encoding="utf-8") as out:
-            child = subprocess.Popen([sys.executable, "-c", MONITOR, self.address], stdout=out)
+            child = subprocess.Popen([sys.executable, "-c", MONITOR, self.address], stdout=out, user=uid, group=uid,
+                                     extra_groups=[])
         self.addCleanup(lambda: (child.kill(), child.wait()))
 
         def read():

@@ -7,6 +7,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 
 #include "service/kernel/backend.h"
 #include "service/util/fd.h"
@@ -45,6 +46,15 @@ class FakeBackend : public kernel::Backend {
     return {};
   }
   void remove_game(uint32_t game_id) override { games.erase(game_id); }
+  void set_parked(uint32_t game_id, bool is) override { parked[game_id] = is; }
+  uint32_t game_of(pid_t tgid) const override {
+    const auto found = members.find(tgid);
+    return found == members.end() ? 0 : found->second;
+  }
+  void set_exec_filter(const kernel::ExecFilter& filter) override { exec_filter = filter; }
+  void watch_launcher(pid_t tgid) override { launchers.insert(tgid); }
+  void add_audio_server(pid_t tgid) override { audio_servers.insert(tgid); }
+  void set_foreground_game(uint32_t game_id) override { foreground = game_id; }
   void set_tunables(const kernel::TunableValues& values) override { tunables = values; }
   std::vector<kernel::InputQuestion> input_questions() const override { return questions_now; }
   void answer_input(const std::vector<kernel::InputAnswer>& given) override {
@@ -86,7 +96,12 @@ class FakeBackend : public kernel::Backend {
   std::optional<kernel::ExitInfo> pending_exit;  // delivered by detach()
   std::map<uint32_t, pid_t> games;
   kernel::TunableValues tunables;
-  UniqueFd state_events;  // an eventfd, where the kernel is to tell its changes
+  UniqueFd state_events;              // an eventfd, where the kernel is to tell its changes
+  std::map<pid_t, uint32_t> members;  // processes of games beyond their first, set by the test
+  std::map<uint32_t, bool> parked;
+  std::set<pid_t> launchers, audio_servers;
+  kernel::ExecFilter exec_filter;
+  uint32_t foreground = 0;
 };
 
 }  // namespace gamesched::fakes

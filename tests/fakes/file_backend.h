@@ -6,7 +6,10 @@
 //   foreign       the name of another scheduler that is in place
 //   missing       the name of a detector that is not available
 //   attach-error  what attach() fails with
-//   events        a FIFO; a line "REASON|MESSAGE" is an ejection, "restart" a restart request
+//   events        a FIFO; "exec PID PARENT UID FROM_LAUNCHER SLOT PATH<tab>ARGUMENT..." is the start of a
+//   program, with the
+//                 path as its first argument; "foreground SLOT" another game that is played; a line
+//                 "REASON|MESSAGE" is an ejection, "restart" a restart request
 //
 // and reads
 //
@@ -22,6 +25,8 @@
 #include <cstdlib>
 #include <filesystem>
 #include <map>
+#include <set>
+#include <sstream>
 #include <stdexcept>
 #include <string>
 
@@ -82,7 +87,27 @@ class FileBackend : public kernel::Backend {
   }
   void remove_game(uint32_t game_id) override {
     games_.erase(game_id);
+    parked_.erase(game_id);
+    std::erase_if(members_, [&](const auto& member) { return member.second == game_id; });
     publish_games();
+  }
+  void set_parked(uint32_t game_id, bool parked) override {
+    parked ? (void)parked_.insert(game_id) : (void)parked_.erase(game_id);
+    publish_games();
+  }
+  uint32_t game_of(pid_t tgid) const override {
+    const auto member = members_.find(tgid);
+    if (member != members_.end()) return member->second;
+    for (const auto& [slot, pid] : games_) {
+      if (pid == tgid) return slot;
+    }
+    return 0;
+  }
+  void set_exec_filter(const kernel::ExecFilter&) override {}
+  void watch_launcher(pid_t) override {}
+  void add_audio_server(pid_t) override {}
+  void set_foreground_game(uint32_t game_id) override {
+    (void)replace_file(folder_ / "foreground", std::to_string(game_id) + "\n", 0644);
   }
   void set_tunables(const kernel::TunableValues& values) override {
     std::string text;
@@ -95,11 +120,16 @@ class FileBackend : public kernel::Backend {
 
   int event_fd() const override { return events_.get(); }
   void dispatch_events() override {
-    char text[512];
+    char text[4096];
     const ssize_t n = read(events_.get(), text, sizeof(text));
     if (n <= 0) return;
-    std::string line(text, static_cast<std::size_t>(n));
-    line.resize(line.find_last_not_of('\n') + 1);
+    std::istringstream lines(std::string(text, static_cast<std::size_t>(n)));
+    for (std::string line; std::getline(lines, line);) dispatch(line);
+  }
+
+ private:
+  void dispatch(const std::string& line) {
+    if (line.starts_with("exec ") || line.starts_with("foreground ")) return process_event(line);
     detach();
     kernel::ExitInfo info;
     info.restart = line == "restart";
@@ -110,7 +140,24 @@ class FileBackend : public kernel::Backend {
     if (on_exit) on_exit(info);
   }
 
- private:
+  void process_event(const std::string& line) {
+    std::istringstream in(line);
+    std::string kind;
+    kernel::ProgramStart start;
+    in >> kind;
+    if (kind == "foreground") {
+      uint32_t game_id = 0;
+      in >> game_id;
+      if (on_foreground) on_foreground(game_id);
+      return;
+    }
+    in >> start.pid >> start.parent >> start.uid >> start.from_launcher >> start.game_id;
+    if (start.game_id != 0) members_[start.pid] = start.game_id;
+    for (std::string word; std::getline(in >> std::ws, word, '\t');) start.args.push_back(word);
+    if (!start.args.empty()) start.path = start.args[0];
+    if (on_program) on_program(start);
+  }
+
   std::string content(const char* name) const {
     if (!file_exists(folder_ / name)) return {};
     std::string text = read_file(folder_ / name, 512).value_or("?");
@@ -119,7 +166,9 @@ class FileBackend : public kernel::Backend {
   }
   void publish_games() const {
     std::string text;
-    for (const auto& [slot, pid] : games_) text += std::to_string(slot) + " " + std::to_string(pid) + "\n";
+    for (const auto& [slot, pid] : games_)
+      text +=
+          std::to_string(slot) + " " + std::to_string(pid) + (parked_.contains(slot) ? " parked\n" : "\n");
     (void)replace_file(folder_ / "games", text, 0644);
   }
 
@@ -129,6 +178,8 @@ class FileBackend : public kernel::Backend {
   bool attached_ = false;
   mutable uint64_t counter_reads_ = 0;
   std::map<uint32_t, pid_t> games_;
+  std::set<uint32_t> parked_;
+  std::map<pid_t, uint32_t> members_;
 };
 
 }  // namespace gamesched::fakes

@@ -229,21 +229,27 @@ TEST_F(ARegistry, BelievesNoHolderThatIsNoUniqueName) {
 
 TEST(ARecord, CutAtAnyByteIsRefused) {
   Record record{.next_id = 9, .bus_id = "b", .games = {}};
-  record.games.push_back({.id = 3,
-                          .slot = 1,
-                          .pid = 42,
-                          .uid = 4'000'000'000,
-                          .registered_by = 65534,
-                          .start_ticks = 5,
-                          .since_realtime_usec = 6,
-                          .options = {.name = "☃", .app_id = "a", .target_fps = 60},
-                          .holder = ":1.1"});
+  Game game;
+  game.id = 3;
+  game.slot = 1;
+  game.pid = 42;
+  game.uid = 4'000'000'000;
+  game.registered_by = 65534;
+  game.start_ticks = 5;
+  game.since_realtime_usec = 6;
+  game.options.name = "☃";
+  game.options.app_id = "a";
+  game.options.target_fps = 60;
+  game.holder = ":1.1";
+  game.source = Source::Detected;
+  record.games.push_back(game);
   const std::string text = to_json(record);
   const auto back = from_json(text);
   ASSERT_TRUE(back);
   ASSERT_EQ(back->games.size(), 1U);
   EXPECT_EQ(back->games[0].uid, 4'000'000'000U);
   EXPECT_EQ(back->games[0].options.name, "☃");
+  EXPECT_EQ(back->games[0].source, Source::Detected);
   EXPECT_EQ(back->next_id, 9U);
   const std::size_t whole = text.find_last_not_of('\n') + 1;
   for (std::size_t length = 0; length < whole; ++length)

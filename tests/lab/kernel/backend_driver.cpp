@@ -17,6 +17,12 @@
 //   answer NUMBER LANE     to a question
 //   devices                how many input devices the kernel's side knows
 //   windows                the input windows' ends, and the time, in ns of CLOCK_MONOTONIC
+//   filter NAME=FLAGS,... DIR=FLAGS,...   what starts of programs are told
+//   watch PID              a launcher
+//   park GAME 0|1          schedule it as any program, or as a game
+//   programs               starts of programs told since the last time, losses, games that came to be played
+//   audio                  processes that are audio servers
+//   room GAME UID          processes counted for the game and for the user
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
 #include <sched.h>
@@ -142,6 +148,17 @@ class Driver {
     };
     backend_->on_input_question = [this] { asked_++; };
     backend_->on_input_lost = [this](uint64_t events) { lost_ += events; };
+    backend_->on_program = [this](const ProgramStart& start) {
+      programs_.push_back({{"pid", start.pid},
+                           {"parent", start.parent},
+                           {"uid", start.uid},
+                           {"game", start.game_id},
+                           {"from_launcher", start.from_launcher},
+                           {"path", start.path},
+                           {"args", start.args}});
+    };
+    backend_->on_programs_lost = [this](uid_t uid) { programs_lost_.push_back(uid); };
+    backend_->on_foreground = [this](uint32_t game) { played_.push_back(game); };
     backend_->load();
   }
 
@@ -168,11 +185,61 @@ class Driver {
       backend_->set_foreground_game(game);
       return answer_of({});
     }
+    if (command == "filter") return set_filter(words);
+    if (command == "programs") {
+      json told{{"programs", std::exchange(programs_, json::array())},
+                {"lost", std::exchange(programs_lost_, json::array())},
+                {"played", std::exchange(played_, json::array())}};
+      return told;
+    }
+    if (command == "audio") return keys("audio_servers");
+    if (command == "room") return room(words);
+    if (command == "watch" || command == "park") {
+      uint32_t which = 0, to = 0;
+      words >> which >> to;
+      if (command == "watch") backend_->watch_launcher(static_cast<pid_t>(which));
+      if (command == "park") backend_->set_parked(which, to != 0);
+      return answer_of({});
+    }
     if (command == "add" || command == "remove") return change_game(command == "add", words);
     return {{"error", "unknown command " + command}};
   }
 
  private:
+  json set_filter(std::istringstream& words) {
+    ExecFilter filter;
+    std::string names, dirs;
+    words >> names >> dirs;
+    for (auto [list, text] : {std::pair(&filter.names, &names), std::pair(&filter.dirs, &dirs)}) {
+      std::istringstream entries(*text);
+      for (std::string entry; std::getline(entries, entry, ',');) {
+        const std::size_t at = entry.find('=');
+        (*list)[entry.substr(0, at)] = static_cast<uint32_t>(std::stoul(entry.substr(at + 1)));
+      }
+    }
+    backend_->set_exec_filter(filter);
+    return answer_of({});
+  }
+
+  static json keys(const char* map) {
+    json list = json::array();
+    uint32_t key = 0;
+    const int fd = map_fd(map);
+    for (int error = bpf_map_get_next_key(fd, nullptr, &key); error == 0;
+         error = bpf_map_get_next_key(fd, &key, &key))
+      list.push_back(key);
+    return list;
+  }
+
+  static json room(std::istringstream& words) {
+    uint32_t game = 0, uid = 0, of_user = 0;
+    words >> game >> uid;
+    gs_game_stats stats{};
+    bpf_map_lookup_elem(map_fd("game_stats"), &game, &stats);
+    const bool known = bpf_map_lookup_elem(map_fd("user_processes"), &uid, &of_user) == 0;
+    return {{"game", stats.processes}, {"user", known ? json(of_user) : json(nullptr)}};
+  }
+
   json change_game(bool add, std::istringstream& words) {
     uint32_t game = 0;
     pid_t pid = 0;
@@ -224,6 +291,7 @@ class Driver {
   std::unique_ptr<Backend> backend_ = make_backend();
   json exits_ = json::array();
   uint64_t asked_ = 0, lost_ = 0;
+  json programs_ = json::array(), programs_lost_ = json::array(), played_ = json::array();
 };
 
 int run() {

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// The daemon's side of bpf/detect/process.bpf.c: which process belongs to which game, what starts of programs
+// are told, which game is played.
+//
+// The maps are the loaded object's; without one every question has the answer of an empty machine.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <map>
+#include <vector>
+
+#include "bpf/shared/abi.h"
+#include "service/kernel/backend.h"
+#include "service/kernel/object.h"
+#include "service/util/result.h"
+
+namespace gamesched::kernel {
+
+class ProcessTracker {
+ public:
+  explicit ProcessTracker(Object& object) : object_(object) {}
+
+  Result<void> add_game(uint32_t game_id, pid_t tgid);
+  void remove_game(uint32_t game_id);
+  void set_parked(uint32_t game_id, bool parked);
+  uint32_t game_of(pid_t tgid) const;
+
+  void set_filter(const ExecFilter& filter);
+  void watch_launcher(pid_t tgid);
+  void add_audio_server(pid_t tgid);
+
+  // One record of map process_events; calls the Backend's listeners.
+  static void on_event(const void* data, std::size_t size, const Backend& listeners);
+
+ private:
+  Result<void> enter_process(pid_t tgid, const gs_game_process& entry);
+  Result<void> enter_descendants(pid_t root, const gs_game_process& entry);
+  void leave_game(uint32_t game_id);
+  void leave_process(pid_t tgid);
+  std::vector<uint32_t> members_of(uint32_t game_id) const;
+  void add_to_stats(uint32_t game_id, uint32_t uid, int change);
+
+  Object& object_;
+  std::map<uint32_t, uint32_t> users_;  // of games
+};
+
+}  // namespace gamesched::kernel

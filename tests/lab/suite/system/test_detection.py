@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""BUS-5, ASY-3: games that nobody registers, in process trees with the names and namespaces of the real ones."""
+
+import json
+import os
+import pathlib
+import pwd
+import shutil
+
+from lab import wait_until
+from service import BUS_NAME, OBJECT, PLAYER, ServiceTest, bus, games, run, systemctl, wait_for_state
+
+STEAM = pathlib.Path("/srv/steam")
+# Runs what stands behind "--" or its first two arguments, and stays as the real one does.
+STANDS_BY = '#!/bin/sh\nwhile [ $# -gt 0 ] && [ "$1" != -- ]; do shift; done\nshift\n"$@" &\nwait\n'
+PROTON = '#!/bin/sh\nshift\n"$(dirname "$0")/files/bin/wine64" "c:\\\\windows\\\\system32\\\\steam.exe" "$1" &\nwait\n'
+# Forks wineserver twice over, as Wine does, then the game as a process of its own.
+WINE = """#!/bin/sh
+here=$(dirname "$0")
+case $1 in
+*steam.exe)
+  setsid sh -c "'$here/wineserver' & exit" &
+  "$here/wine64" "Z:\\\\srv\\\\steam\\\\steamapps\\\\common\\\\Portal 2\\\\portal2.exe" &
+  wait ;;
+*) sleep 1000 & wait ;;
+esac
+"""
+
+
+def properties(path):
+    found = bus.ask(path, "org.freedesktop.DBus.Properties", "GetAll", "s", "org.gamesched.Game1")
+    return {str(name): value for name, value in found.items()}
+
+
+def processes(name):
+    """Of PLAYER, that run a program or script of that name."""
+    uid, found = pwd.getpwnam(PLAYER).pw_uid, []
+    for entry in pathlib.Path("/proc").glob("[0-9]*"):
+        try:
+            if entry.stat().st_uid == uid and (entry / "comm").read_text().strip() == name[:15]:
+                found.append(int(entry.name))
+        except OSError:
+            continue
+    return found
+
+
+def members_of_games():
+    """The processes in the kernel's map."""
+    entries = json.loads(run("bpftool", "-j", "map", "dump", "name", "game_processes").stdout)
+    return {int.from_bytes(bytes(int(byte, 16) for byte in entry["key"]), "little") for entry in entries}
+
+
+class Detection(ServiceTest):
+    def setUp(self):
+        super().setUp()
+        self.addCleanup(shutil.rmtree, STEAM, ignore_errors=True)
+        self.uid = pwd.getpwnam(PLAYER).pw_uid
+        proton = STEAM / "steamapps/common/Proton 9.0"
+        for path, text in ((STEAM / "ubuntu12_32/steam", STANDS_BY), (STEAM / "ubuntu12_32/reaper", STANDS_BY),
+                           (STEAM / "ubuntu12_64/steamwebhelper", "#!/bin/sh\nsleep 1000\n"), (proton / "proton", PROTON),
+                           (proton / "files/bin/wine64", WINE), (proton / "files/bin/wineserver", "#!/bin/sh\nsleep 1000\n"),
+                           (STEAM / "steamapps/common/Celeste/Celeste", "#!/bin/sh\nsleep 1000 & wait\n")):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+            path.chmod(0o755)
+        self.proton = proton / "proton"
+
+    def as_player(self, *argv, **options):
+        process = self.start(argv, user=self.uid, group=self.uid, extra_groups=[], start_new_session=True, **options)
+        self.addCleanup(run, "pkill", "-KILL", "-u", PLAYER, check=False)
+        return process
+
+    def the_game(self, **wanted):
+        def found():
+            shown = [properties(game["path"]) for game in games()]
+            return len(shown) == 1 and all(shown[0][name] == value for name, value in wanted.items()) and shown[0]
+
+        return wait_until(lambda: f"a game with {wanted}, there are {[properties(g['path']) for g in games()]}", found,
+                          interval_s=0.1)
+
+    def steam_game(self, app_id, *command):
+        return self.as_player(STEAM / "ubuntu12_32/reaper", "SteamLaunch", f"AppId={app_id}", "--", *command)
+
+    def test_BUS5_the_real_game_inside_reaper_bwrap_proton_wine(self):
+        reaper = self.steam_game("620", "bwrap", "--dev-bind", "/", "/", "--unshare-pid", "--", self.proton, "waitforexitandrun",
+                                 "/srv/steam/steamapps/common/Portal 2/portal2.exe")
+        self.the_game(Pid=reaper.pid, Name="portal2", AppId="620", Source="detected", Uid=self.uid, Foreground=True)
+        wait_for_state("active")
+        # All of it is the game, wineserver too, which has left the tree.
+        wait_until("wineserver", lambda: processes("wineserver"), interval_s=0.1)
+        members = members_of_games()
+        for name in ("wineserver", "wine64", "proton", "bwrap", "reaper"):
+            self.assertTrue(set(processes(name)) <= members, f"{name} {processes(name)} in {members}")
+
+    def test_BUS5_launchers_are_no_games(self):
+        self.as_player(STEAM / "ubuntu12_32/steam", "--", STEAM / "ubuntu12_64/steamwebhelper")
+        wait_until("the web helper", lambda: processes("steamwebhelper"), interval_s=0.1)
+        game = self.steam_game("504230", STEAM / "steamapps/common/Celeste/Celeste")
+        self.the_game(Pid=game.pid, Name="Celeste")
+
+    def test_BUS5_what_runs_already_when_the_service_starts(self):
+        self.steam_game("504230", STEAM / "steamapps/common/Celeste/Celeste")
+        self.the_game(Name="Celeste")
+        systemctl("stop", "gameschedd.service")
+        pathlib.Path("/run/gamesched/games.json").unlink(missing_ok=True)
+        self.start_service()
+        self.the_game(Name="Celeste", AppId="504230", Source="detected")
+
+    def test_BUS5_others_do_not_see_it(self):
+        self.steam_game("504230", STEAM / "steamapps/common/Celeste/Celeste")
+        self.the_game(Name="Celeste")
+        listing = ("busctl", "--json=short", "call", BUS_NAME, OBJECT, "org.freedesktop.DBus.ObjectManager", "GetManagedObjects")
+        self.assertIn("Celeste", run(*listing, user=self.uid, group=self.uid, extra_groups=[]).stdout)
+        self.assertNotIn("Celeste", run(*listing, user=65534, group=65534, extra_groups=[]).stdout)
+
+    def test_BUS5_explain_process_says_which_rule_and_why(self):
+        reaper = self.steam_game("504230", STEAM / "steamapps/common/Celeste/Celeste")
+        self.the_game(Name="Celeste")
+        told = run("gameschedctl", "explain-process", reaper.pid).stdout
+        self.assertIn("yes steam-game (/usr/share/gamesched/gamesched.toml.d/detection.toml:", told)
+        self.assertIn("no  tools", told)
+        told = run("gameschedctl", "explain-process", os.getpid()).stdout
+        self.assertIn("It is no game.", told)
+
+    def test_ASY3_a_storm_of_programs_hides_no_game(self):
+        storm = self.as_player("sh", "-c", "while :; do /usr/bin/true; done")
+        elsewhere = self.as_player("sh", "-c", "cp /usr/bin/true /srv/steam/x 2>/dev/null || cp /usr/bin/true /tmp/x; "
+                                               "while :; do /tmp/x; done")
+        self.steam_game("504230", STEAM / "steamapps/common/Celeste/Celeste")
+        self.the_game(Name="Celeste")
+        for process in (storm, elsewhere):
+            self.stop(process)
+
