@@ -210,6 +210,7 @@ int Daemon::run() {
     log::notice("Running at ordinary priority, slower to attach on a busy machine: " + done.error().message);
   }
   backend_->load();
+  attachment_.watch_events(loop_);
   profiles_.apply();
   profile_changed();
   finder_.configure(config_.detect, config_.detection);

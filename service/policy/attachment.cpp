@@ -16,15 +16,19 @@ Attachment::Attachment(Loop& loop, kernel::Backend& backend, Controller controll
       timer_(loop, [this] { update(); }),
       later_(loop, [this] { update(); }) {
   backend_.on_exit = [this](const kernel::ExitInfo& info) { exited(info); };
-  if (backend_.event_fd() >= 0) {
-    events_ = std::make_unique<Io>(loop, backend_.event_fd(), EPOLLIN, Priority::Kernel,
-                                   [this] { backend_.dispatch_events(); });
-  }
+  watch_events(loop);
   if (backend_.state_event_fd() >= 0) {
     state_events_ = std::make_unique<Io>(loop, backend_.state_event_fd(), EPOLLIN, Priority::Kernel, [this] {
       backend_.dispatch_state_events();
       update();
     });
+  }
+}
+
+void Attachment::watch_events(Loop& loop) {
+  if (!events_ && backend_.event_fd() >= 0) {
+    events_ = std::make_unique<Io>(loop, backend_.event_fd(), EPOLLIN, Priority::Kernel,
+                                   [this] { backend_.dispatch_events(); });
   }
 }
 

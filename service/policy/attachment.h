@@ -27,6 +27,9 @@ class Attachment {
   std::function<void()> on_changed;  // what the getters below say may have changed
   std::function<void(const Ejection&)> on_ejected;
 
+  // The backend has its events from load() on: to be called then, if that comes after construction.
+  void watch_events(Loop& loop);
+
   void update();
   void schedule() { later_.schedule(); }
 

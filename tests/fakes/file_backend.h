@@ -50,7 +50,10 @@ class FileBackend : public kernel::Backend {
   }
   ~FileBackend() override { detach(); }
 
-  void load() override { unsupported_ = content("unsupported"); }
+  void load() override {
+    unsupported_ = content("unsupported");
+    loaded_ = true;
+  }
   kernel::Support support() const override { return {unsupported_.empty(), unsupported_}; }
   std::vector<kernel::DetectorStatus> detectors() const override {
     std::vector<kernel::DetectorStatus> out{{"process", true, ""}};
@@ -118,7 +121,8 @@ class FileBackend : public kernel::Backend {
     return {{"enqueued", 7}, {"dispatched", 5}, {"counter_reads", ++counter_reads_}};
   }
 
-  int event_fd() const override { return events_.get(); }
+  // From load() on, as the real one.
+  int event_fd() const override { return loaded_ ? events_.get() : -1; }
   void dispatch_events() override {
     char text[4096];
     const ssize_t n = read(events_.get(), text, sizeof(text));
@@ -176,6 +180,7 @@ class FileBackend : public kernel::Backend {
   UniqueFd events_;
   std::string unsupported_;
   bool attached_ = false;
+  bool loaded_ = false;
   mutable uint64_t counter_reads_ = 0;
   std::map<uint32_t, pid_t> games_;
   std::set<uint32_t> parked_;

@@ -34,6 +34,15 @@ class ProgramsTest(BackendTest):
         path.chmod(0o755)
         return str(path)
 
+    def shell(self):
+        """One that has been started for sure: the parent goes on a little before the kernel tells of an exec."""
+        shell = self.start(["sh"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        shell.stdin.write(b"echo up\n")
+        shell.stdin.flush()
+        shell.stdout.readline()
+        self.told()
+        return shell
+
     def told(self):
         return self.driver.ask("programs")["programs"]
 
@@ -78,7 +87,7 @@ class Programs(ProgramsTest):
 
     def test_BUS5_a_launcher_that_ran_before(self):
         self.filter(nothing=0)
-        shell = self.start(["sh"], stdin=subprocess.PIPE)
+        shell = self.shell()
         self.driver.ask("watch", shell.pid)
         shell.stdin.write(b"/bin/true\nexit\n")
         shell.stdin.flush()
@@ -87,7 +96,7 @@ class Programs(ProgramsTest):
 
     def test_BUS5_what_a_game_starts_is_told_with_the_game(self):
         self.filter(nothing=0)
-        shell = self.start(["sh"], stdin=subprocess.PIPE)
+        shell = self.shell()
         self.driver.ask("add", GAME, shell.pid)
         shell.stdin.write(b"/bin/true\nexit\n")
         shell.stdin.flush()
@@ -109,17 +118,20 @@ class Programs(ProgramsTest):
 
     def test_AU2_audio_servers_by_name_in_a_folder_of_the_system(self):
         self.filter(dirs=f"{self.folder}/=2", pipewire=AUDIO)
-        server = self.program("pipewire", "#!/bin/sh\nread line\n")
+        server = self.program("pipewire", "#!/bin/sh\necho up\nread line\n")
         elsewhere = pathlib.Path(tempfile.mkdtemp(dir="/var/tmp"))
         self.addCleanup(shutil.rmtree, elsewhere)
         shutil.copy(server, elsewhere / "pipewire")
-        running = self.start([server], stdin=subprocess.PIPE)
-        self.start([elsewhere / "pipewire"], stdin=subprocess.PIPE)
+        running = self.start([server], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        other = self.start([elsewhere / "pipewire"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.assertEqual(running.stdout.readline(), b"up\n")
+        self.assertEqual(other.stdout.readline(), b"up\n")
         self.assertEqual(self.driver.ask("audio"), [running.pid])
         running.kill()
         running.wait()
         wait_until("no audio server", lambda: self.driver.ask("audio") == [])
-        again = self.start([server], stdin=subprocess.PIPE)
+        again = self.start([server], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        again.stdout.readline()
         self.assertEqual(self.driver.ask("audio"), [again.pid])
 
 
