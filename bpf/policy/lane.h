@@ -5,21 +5,24 @@
  * Problem: a handful of threads decide whether a frame is on time; everybody
  * else only wants a fair share.
  *
- * How: a thread's lane is decided when it wakes, from what it has done, never from
- * its name. A smaller number is more urgent.
+ * How: a thread's lane is decided when it wakes, from what it has done, never from its name. A smaller number
+ * is more urgent.
  *
  *   lane          who                                                what it gets
- *   frame         a frame waits for it now (see path.h, pattern.h,   runs at once: an idle CPU, or one
- *                 window.h for the evidence)                         taken from a lower lane
- *   game          the game's other threads with short bursts while   an earlier deadline
- *                 the player's hand is on the input
+ *   game audio    the game's audio call-back                         runs at once: an idle CPU, or one taken
+ * from audio         an audio server's, or another program's            any lane below; so short that frames
+ * can wait for it frame         a frame waits for it now (see path.h, pattern.h,   runs at once: an idle CPU,
+ * or one window.h for the evidence)                         taken from a lower lane compositor    puts frames
+ * on the screen                          the same game network  the game's live conversation the same game
+ * the game's other threads with short bursts while   an earlier deadline the player's hand is on the input
+ *   network       any other live conversation                        an earlier deadline
  *   interactive   sleeps much, runs briefly                          an earlier deadline; may pre-empt after
  *                                                                    a granule
  *   normal        all else                                           its fair share
  *   background    SCHED_IDLE                                         what is left, by its weight
  *
- * Limits: only the frame lane pre-empts at once, and share.h bounds how much of
- * a CPU it can take. All others differ by deadline alone, so nobody starves.
+ * Limits: only the urgent lanes (down to game network) pre-empt at once, and share.h bounds how much of a CPU
+ * they can take. All others differ by deadline alone, so nobody starves.
  */
 #ifndef GS_POLICY_LANE_H
 #define GS_POLICY_LANE_H
@@ -27,15 +30,24 @@
 #include "bpf/policy/base.h"
 
 enum gs_lane {
-  GS_LANE_FRAME = 0,
-  GS_LANE_GAME = 1,
-  GS_LANE_INTERACTIVE = 2,
-  GS_LANE_NORMAL = 3,
-  GS_LANE_BACKGROUND = 4,
-  GS_NR_LANES = 5,
+  GS_LANE_GAME_AUDIO = 0,
+  GS_LANE_AUDIO = 1,
+  GS_LANE_FRAME = 2,
+  GS_LANE_COMPOSITOR = 3,
+  GS_LANE_GAME_NETWORK = 4,
+  GS_LANE_GAME = 5,
+  GS_LANE_NETWORK = 6,
+  GS_LANE_INTERACTIVE = 7,
+  GS_LANE_NORMAL = 8,
+  GS_LANE_BACKGROUND = 9,
+  GS_NR_LANES = 10,
   /* Not a lane: the CPU runs nothing of ours (idle, or a real-time task). */
   GS_LANE_NONE = 0xff,
 };
+
+GS_POLICY bool gs_lane_urgent(u32 lane) {
+  return lane <= GS_LANE_GAME_NETWORK;
+}
 
 /* Evidence for the frame lane; bits, since several may hold. */
 enum gs_evidence {

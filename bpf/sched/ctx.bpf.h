@@ -2,8 +2,8 @@
 /*
  * The scheduler's own state, and what its units offer each other.
  *
- * task_ctx   one a thread, in task storage; written by the callbacks of that thread only, which the
- *            kernel serializes
+ * task_ctx   one a thread (bpf/shared/task_ctx.h); all but its signals is written by the callbacks of that
+ *            thread only, which the kernel serializes
  * cpu_ctx    one a CPU; written by callbacks on that CPU. Others read lane and run_start_ns to choose a
  *            victim and may overwrite lane to claim it: a lost race costs one queueing
  * llc_ctx    one a last-level cache: the virtual time of its queue
@@ -16,31 +16,11 @@
 #include "bpf/compat.bpf.h"
 #include "bpf/policy/lane.h"
 #include "bpf/policy/path.h"
-#include "bpf/policy/pattern.h"
 #include "bpf/shared/abi.h"
+#include "bpf/shared/task_ctx.h"
 
 /* Dispatch queues: the LLC's number, with a bit that tells its two queues apart. */
 #define DSQ_FRAME_BIT 0x10000ULL
-
-struct task_ctx {
-  u64 vtime;    /* on the clock of LLC `llc` */
-  u64 burst_ns; /* CPU time since it last woke */
-  u64 burst_avg_ns;
-  u64 frame_until_ns; /* on a frame's critical path until then */
-  u64 runnable_ns;    /* when it last became runnable; 0 while it runs or sleeps */
-  u64 input_ns;       /* the input event that woke it, until it runs; else 0 */
-  struct gs_pattern pattern;
-  u32 games_generation; /* `game` is valid while this equals the shared one */
-  u32 tid;
-  u32 peer_tid, peer_wait; /* the frame thread that woke it, and the wait its work belongs to */
-  u32 done_tid, done_wait; /* the same, of the burst before: done in time, verdict open */
-  u16 game;                /* 1 .. GS_MAX_GAMES; 0: none */
-  u16 llc;
-  u8 lane;     /* enum gs_lane, as of its last wake-up */
-  u8 evidence; /* enum gs_evidence, as of its last wake-up */
-  u8 input_lane;
-  u8 hop; /* distance from a thread that keeps time */
-};
 
 struct cpu_ctx {
   u64 run_start_ns;
@@ -84,7 +64,7 @@ void task_join_clock(const struct task_struct* p, struct task_ctx* tc, u32 llc);
 u64 task_key(const struct task_struct* p, struct task_ctx* tc, u32 llc, s32 queued, u32 nr_cpus);
 
 /* select_cpu.bpf.c */
-s32 place_frame_thread(struct task_struct* p, s32 prev_cpu);
+s32 place_urgent_thread(struct task_struct* p, s32 prev_cpu, u32 lane);
 s32 select_cpu(struct task_struct* p, s32 prev_cpu, u64 wake_flags);
 
 /* enqueue.bpf.c, dispatch.bpf.c, running.bpf.c, cpu.bpf.c */

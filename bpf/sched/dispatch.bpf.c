@@ -25,14 +25,14 @@ static __always_inline bool steal(u32 own) {
   return false;
 }
 
-/* The running frame thread goes on while nobody of its lane waits and its burst fits into a frame. */
-static __always_inline bool keep_frame_thread(struct task_struct* prev, struct cpu_ctx* cc, u64 now) {
+/* The running urgent thread goes on while nobody of its lane waits and its burst fits into a frame. */
+static __always_inline bool keep_urgent_thread(struct task_struct* prev, struct cpu_ctx* cc, u64 now) {
   struct task_ctx* tc;
   struct game_ctx* game;
 
-  if (!prev || cc->lane != GS_LANE_FRAME || !(prev->scx.flags & 1 /* SCX_TASK_QUEUED */)) return false;
+  if (!prev || !gs_lane_urgent(cc->lane) || !(prev->scx.flags & 1 /* SCX_TASK_QUEUED */)) return false;
   tc = task_ctx_of(prev);
-  if (!tc || tc->lane != GS_LANE_FRAME) return false;
+  if (!tc || !gs_lane_urgent(tc->lane)) return false;
   game = game_ctx_of(tc->game);
   if (!gs_burst_too_long(tc->burst_ns + (now - cc->run_start_ns), game->period_ns, tunables.burst_floor_ns)) {
     compat_set_slice(prev, tunables.slice_frame_ns);
@@ -92,7 +92,7 @@ __hidden void dispatch(s32 cpu, struct task_struct* prev) {
     cc->others_served_ns = now;
   }
   if (scx_bpf_dsq_nr_queued(DSQ_FRAME_BIT | llc) > 0 && serve(DSQ_FRAME_BIT | llc)) return;
-  if (keep_frame_thread(prev, cc, now)) return;
+  if (keep_urgent_thread(prev, cc, now)) return;
   if (keep_other(prev, cc, cpu, llc, now)) return;
   if (serve(llc)) return;
   if (topology.nr_llcs > 1 && steal(llc)) {

@@ -18,14 +18,14 @@ static __always_inline void kick_idle(struct task_struct* p, s32 cpu) {
   if (cpu >= 0) scx_bpf_kick_cpu(cpu, SCX_KICK_IDLE);
 }
 
-static __always_inline void enqueue_frame_thread(struct task_struct* p, struct task_ctx* tc, s32 cpu,
-                                                 u64 enq_flags, u64 now) {
+static __always_inline void enqueue_urgent_thread(struct task_struct* p, struct task_ctx* tc, s32 cpu,
+                                                  u64 enq_flags, u64 now) {
   u32 llc = cpu_ctx_of(cpu)->llc;
   s32 victim = -1;
 
   /* Asked for a CPU a moment ago, select_cpu() found none; all others (pinned, pre-empted, slice used) look
    * for one now. */
-  if (!compat_cpu_selected(p, enq_flags)) victim = place_frame_thread(p, cpu);
+  if (!compat_cpu_selected(p, enq_flags)) victim = place_urgent_thread(p, cpu, tc->lane);
   /* One that leaves the CPU may be in a section that forbids migration, which its mask does not show yet:
    * only one that wakes is put on another CPU; for the others that CPU comes to the queue. */
   if (victim >= 0 && (compat_enq_wakeup(enq_flags) || victim == cpu)) {
@@ -66,8 +66,8 @@ __hidden void enqueue(struct task_struct* p, u64 enq_flags) {
       return;
     }
   }
-  if (tc->lane == GS_LANE_FRAME) {
-    enqueue_frame_thread(p, tc, cpu, enq_flags, now);
+  if (gs_lane_urgent(tc->lane)) {
+    enqueue_urgent_thread(p, tc, cpu, enq_flags, now);
   } else {
     queued = scx_bpf_dsq_nr_queued(llc);
     slice = gs_slice(queued > 0 ? queued : 0, nr_cpus, p->scx.weight, tunables.slice_max_ns,

@@ -39,7 +39,7 @@ __hidden void running(struct task_struct* p) {
     /* Served against the frame lane: nobody takes the CPU from it for this slice. */
     cc->rescuing = 0;
     cc->lane = GS_LANE_NONE;
-  } else if (tc->lane != GS_LANE_FRAME && cc->frame_arrivals_seen != llc->frame_arrivals) {
+  } else if (!gs_lane_urgent(tc->lane) && cc->frame_arrivals_seen != llc->frame_arrivals) {
     /* A frame thread that looked for a CPU while this one was between two threads saw no victim here, and
      * queued: look at the queue again, once. */
     cc->frame_arrivals_seen = llc->frame_arrivals;
@@ -56,7 +56,7 @@ __hidden void charge(const struct task_struct* p, struct task_ctx* tc, struct cp
   u64 ran = now - cc->run_start_ns;
 
   cc->run_start_ns = now;
-  if (tc->lane != GS_LANE_FRAME) {
+  if (!gs_lane_urgent(tc->lane)) {
     cc->others_ran_ns += ran;
     if (cc->others_ran_ns >= tunables.slice_min_ns) {
       cc->others_ran_ns = 0;

@@ -4,17 +4,11 @@
  */
 #include "bpf/sched/ctx.bpf.h"
 #include "bpf/shared/games.bpf.h"
+#include "bpf/shared/maps.bpf.h"
 #include "bpf/policy/deadline.h"
 #include "bpf/policy/window.h"
 
 #define SCHED_IDLE 5
-
-struct {
-  __uint(type, BPF_MAP_TYPE_TASK_STORAGE);
-  __uint(map_flags, BPF_F_NO_PREALLOC);
-  __type(key, int);
-  __type(value, struct task_ctx);
-} task_ctxs SEC(".maps");
 
 __hidden struct task_ctx* task_ctx_of(struct task_struct* p) {
   struct task_ctx* tc = bpf_task_storage_get(&task_ctxs, p, NULL, 0);
@@ -28,8 +22,8 @@ __hidden void task_ctx_create(struct task_struct* p, u64 vtime, u32 llc) {
   struct task_ctx* tc = bpf_task_storage_get(&task_ctxs, p, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
 
   if (!tc) return;
-  /* The storage outlives a detach: nothing of an earlier attach may stay. */
-  __builtin_memset(tc, 0, sizeof(*tc));
+  /* Of an earlier attach nothing but the signals may stay. */
+  __builtin_memset(&tc->vtime, 0, sizeof(*tc) - offsetof(struct task_ctx, vtime));
   tc->tid = p->pid;
   tc->llc = llc;
   tc->vtime = vtime;

@@ -23,9 +23,21 @@ enum gs_counter {
   GS_NR_COUNTERS
 };
 
+enum gs_detector_counter {
+#define COUNTER(name, doc) GS_DETECTOR_COUNTER_##name,
+#include "bpf/shared/detector_counters.def"
+#undef COUNTER
+  GS_NR_DETECTOR_COUNTERS
+};
+
+/* Map detector_cpus, indexed by CPU, written on that CPU only. */
+struct gs_detector_cpu {
+  unsigned long long value[GS_NR_DETECTOR_COUNTERS];
+} __attribute__((aligned(64)));
+
 /* Bucket b counts waits of 2^(b-1) us up to 2^b us; bucket 0 less than 1 us, the last all longer ones. */
 #define GS_WAIT_BUCKETS 16
-#define GS_WAIT_LANES 5 /* enum gs_lane */
+#define GS_WAIT_LANES 10 /* enum gs_lane */
 
 struct gs_cpu_counters {
   unsigned long long value[GS_NR_COUNTERS];

@@ -8,6 +8,7 @@
 
 #include "bpf/compat.bpf.h"
 #include "bpf/shared/abi.h"
+#include "bpf/shared/task_ctx.h"
 
 struct {
   __uint(type, BPF_MAP_TYPE_HASH);
@@ -39,6 +40,21 @@ struct {
   __type(key, u32);
   __type(value, struct gs_input_game);
 } input_games SEC(".maps") __weak;
+
+struct {
+  __uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+  __uint(map_flags, BPF_F_NO_PREALLOC);
+  __type(key, int);
+  __type(value, struct task_ctx);
+} task_ctxs SEC(".maps") __weak;
+
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(map_flags, BPF_F_MMAPABLE); /* the daemon reads it in place */
+  __uint(max_entries, GS_MAX_CPUS);  /* the daemon makes it as large as the machine */
+  __type(key, u32);
+  __type(value, struct gs_detector_cpu);
+} detector_cpus SEC(".maps") __weak;
 
 struct {
   __uint(type, BPF_MAP_TYPE_RINGBUF);

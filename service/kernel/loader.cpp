@@ -14,10 +14,12 @@
 #include <charconv>
 #include <cstddef>
 #include <filesystem>
+#include <iterator>
 #include <optional>
 #include <span>
 
 #include "bpf/shared/abi.h"
+#include "service/kernel/detectors.h"
 #include "service/kernel/input.h"
 #include "service/kernel/object.h"
 #include "service/kernel/process_tracker.h"
@@ -44,9 +46,9 @@ const std::filesystem::path cpu_dir = "/sys/devices/system/cpu";
 constexpr std::size_t sysfs_max_bytes = 4096;
 
 // Created with the process detector, used by all.
-constexpr std::array<std::string_view, 8> shared_maps = {"game_processes", "shared_state", "input_cpus",
-                                                         "input_games",    "events",       "game_stats",
-                                                         "process_events", "audio_servers"};
+constexpr std::array<std::string_view, 10> shared_maps = {
+    "game_processes", "shared_state",   "input_cpus",    "input_games", "events",
+    "game_stats",     "process_events", "audio_servers", "task_ctxs",   "detector_cpus"};
 
 constexpr std::array<const char*, GS_NR_COUNTERS> counter_names = {
 #define COUNTER(name, doc) #name,
@@ -84,6 +86,7 @@ class KernelBackend final : public Backend {
       return;
     }
     Input::size_maps(process_);
+    Detectors::size_maps(process_);
     const Result<void> process = process_.load();
     note("process", process ? process_.attach_programs() : process);
     if (process) input_.share_maps_of(process_, shared_maps);
@@ -96,6 +99,8 @@ class KernelBackend final : public Backend {
     if (ring_ != nullptr)
       ring_buffer__add(ring_, process_.map_fd("process_events"), &KernelBackend::on_process_event, this);
     note("input", input ? start_input() : input);
+    if (process_.loaded())
+      std::ranges::copy(signals_.load(process_, shared_maps), std::back_inserter(detectors_));
     load_scheduler(process);
     if (!process_.loaded()) return;
     void* shared = ::mmap(nullptr, sizeof(gs_shared_state), PROT_READ | PROT_WRITE, MAP_SHARED,
@@ -195,6 +200,7 @@ class KernelBackend final : public Backend {
   std::vector<Counter> counters() const override {
     std::vector<Counter> sums;
     input_reader_.add_counters(sums);
+    signals_.add_counters(sums);
     if (!scheduler_.loaded()) return sums;
     auto* cpus = const_cast<Object&>(scheduler_).global<std::array<gs_cpu_counters, GS_MAX_CPUS>>("counters");
     for (std::size_t i = 0; i < counter_names.size(); i++) {
@@ -271,8 +277,9 @@ class KernelBackend final : public Backend {
 
   // "frame_waits_64us": waits of 32 to 64 us in the frame lane; "frame_longest_wait_ns".
   static void add_waits(std::vector<Counter>& sums, std::span<const gs_cpu_counters> cpus) {
-    constexpr std::array<const char*, GS_WAIT_LANES> lanes = {"frame", "game", "interactive", "normal",
-                                                              "background"};
+    constexpr std::array<const char*, GS_WAIT_LANES> lanes = {
+        "game_audio", "audio",   "frame",       "compositor", "game_network",
+        "game",       "network", "interactive", "normal",     "background"};
     for (std::size_t lane = 0; lane < lanes.size(); lane++) {
       Counter longest{std::string(lanes[lane]) + "_longest_wait_ns", 0};
       for (const gs_cpu_counters& cpu : cpus)
@@ -324,6 +331,7 @@ class KernelBackend final : public Backend {
 
   Object process_, input_, scheduler_;
   Input input_reader_;
+  Detectors signals_;
   SchedEvents sched_events_;
   ProcessTracker processes_{process_};
   Support support_;

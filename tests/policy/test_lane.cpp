@@ -10,6 +10,9 @@ namespace {
 constexpr u64 interactive = GS_MSEC;
 
 TEST(Lanes, AreOrderedByUrgencyAndCounted) {
+  EXPECT_LT(GS_LANE_GAME_AUDIO, GS_LANE_FRAME);
+  EXPECT_LT(GS_LANE_AUDIO, GS_LANE_FRAME);
+  EXPECT_LT(GS_LANE_FRAME, GS_LANE_COMPOSITOR);
   EXPECT_LT(GS_LANE_FRAME, GS_LANE_GAME);
   EXPECT_LT(GS_LANE_GAME, GS_LANE_INTERACTIVE);
   EXPECT_LT(GS_LANE_INTERACTIVE, GS_LANE_NORMAL);
@@ -42,11 +45,10 @@ TEST(LaneTable, EveryRow) {
         << row.who;
 }
 
-TEST(LaneTable, NobodyComesToTheFrameLaneThisWay) {
+TEST(LaneTable, NobodyBecomesUrgentThisWay) {
   for (int bits = 0; bits < 8; ++bits)
     for (const u64 burst : {u64{0}, interactive - 1, interactive, u64{UINT64_MAX}})
-      EXPECT_NE(gs_lane_of_other(bits & 1, bits & 2, bits & 4, burst, interactive),
-                static_cast<u32>(GS_LANE_FRAME));
+      EXPECT_FALSE(gs_lane_urgent(gs_lane_of_other(bits & 1, bits & 2, bits & 4, burst, interactive)));
 }
 
 TEST(Evidence, IsOneBitEach) {

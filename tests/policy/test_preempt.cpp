@@ -13,15 +13,20 @@ bool may(u32 waking, u32 running, u64 has_run) {
   return gs_may_preempt(waking, running, has_run, granule);
 }
 
-TEST(PreemptTable, AFrameThreadTakesFromAnyLowerLaneAtOnce) {
-  for (u32 running = GS_LANE_GAME; running < GS_NR_LANES; ++running)
-    EXPECT_TRUE(may(GS_LANE_FRAME, running, 0)) << running;
+constexpr u32 least_urgent = GS_LANE_GAME_NETWORK;
+
+TEST(PreemptTable, UrgentThreadsTakeFromAnyLowerLaneAtOnce) {
+  for (u32 waking = 0; waking <= least_urgent; ++waking)
+    for (u32 running = waking + 1; running < GS_NR_LANES; ++running)
+      EXPECT_TRUE(may(waking, running, 0)) << waking << " from " << running;
 }
 
-TEST(PreemptTable, AFrameThreadQueuesBehindItsEquals) {
-  EXPECT_FALSE(may(GS_LANE_FRAME, GS_LANE_FRAME, GS_SEC));
-  EXPECT_FALSE(may(GS_LANE_FRAME, GS_LANE_NONE, GS_SEC)) << "real-time or unknown";
-  EXPECT_FALSE(may(GS_LANE_FRAME, GS_NR_LANES, GS_SEC)) << "unknown";
+TEST(PreemptTable, UrgentThreadsQueueBehindTheirEquals) {
+  for (u32 waking = 0; waking <= least_urgent; ++waking) {
+    EXPECT_FALSE(may(waking, waking, GS_SEC)) << waking;
+    EXPECT_FALSE(may(waking, GS_LANE_NONE, GS_SEC)) << waking << ": real-time or unknown";
+    EXPECT_FALSE(may(waking, GS_NR_LANES, GS_SEC)) << waking << ": unknown";
+  }
 }
 
 TEST(PreemptTable, ShortOnesTakeFromANormalThreadAfterItsGranule) {
@@ -47,11 +52,12 @@ TEST(PreemptTable, AllElseWaits) {
 }
 
 TEST(VictimScore, SparesEqualsAndTheUnknown) {
-  for (const u64 has_run : {u64{0}, u64{GS_SEC}, u64{UINT64_MAX}}) {
-    EXPECT_EQ(gs_victim_score(GS_LANE_FRAME, has_run), 0U);
-    EXPECT_EQ(gs_victim_score(GS_NR_LANES, has_run), 0U);
-    EXPECT_EQ(gs_victim_score(GS_LANE_NONE, has_run), 0U);
-  }
+  for (u32 waking = 0; waking <= least_urgent; ++waking)
+    for (const u64 has_run : {u64{0}, u64{GS_SEC}, u64{UINT64_MAX}}) {
+      EXPECT_EQ(gs_victim_score(waking, waking, has_run), 0U);
+      EXPECT_EQ(gs_victim_score(waking, GS_NR_LANES, has_run), 0U);
+      EXPECT_EQ(gs_victim_score(waking, GS_LANE_NONE, has_run), 0U);
+    }
 }
 
 TEST(VictimScore, PrefersTheLeastUrgentLaneThenWhoHadMost) {
@@ -59,18 +65,20 @@ TEST(VictimScore, PrefersTheLeastUrgentLaneThenWhoHadMost) {
   for (int i = 0; i < 10000; ++i) {
     const u32 lane = static_cast<u32>(random.between(GS_LANE_GAME, GS_LANE_NORMAL));
     const u64 has_run = random.any() >> random.between(0, 63);
-    const u64 score = gs_victim_score(lane, has_run);
+    const u64 score = gs_victim_score(GS_LANE_FRAME, lane, has_run);
     EXPECT_GT(score, 0U) << "a lower lane is always a victim";
-    EXPECT_LT(score, gs_victim_score(lane + 1, 0)) << lane << ", has run " << has_run;
+    EXPECT_LT(score, gs_victim_score(GS_LANE_FRAME, lane + 1, 0)) << lane << ", has run " << has_run;
     if (has_run < 0xffffffff) {
-      EXPECT_LT(score, gs_victim_score(lane, has_run + 1)) << lane << ", has run " << has_run;
+      EXPECT_LT(score, gs_victim_score(GS_LANE_FRAME, lane, has_run + 1)) << lane << ", has run " << has_run;
     }
   }
 }
 
 TEST(VictimScore, AgreesWithWhoMayBePreempted) {
-  for (u32 running = 0; running <= 0xff; ++running)
-    EXPECT_EQ(gs_victim_score(running, 0) > 0, may(GS_LANE_FRAME, running, 0)) << running;
+  for (u32 waking = 0; waking <= least_urgent; ++waking)
+    for (u32 running = 0; running <= 0xff; ++running)
+      EXPECT_EQ(gs_victim_score(waking, running, 0) > 0, may(waking, running, 0))
+          << waking << " from " << running;
 }
 
 }  // namespace

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What is known of a thread, in task storage (map task_ctxs): detectors write `signals`, the scheduler reads
+ * them and keeps the rest, the daemon reads all of it to explain a thread. Times are CLOCK_MONOTONIC, 0:
+ * never.
+ *
+ * The storage outlives a detach. An attach clears what is the scheduler's and leaves the signals.
+ */
+#ifndef GS_SHARED_TASK_CTX_H
+#define GS_SHARED_TASK_CTX_H
+
+#include "bpf/policy/base.h"
+#include "bpf/policy/pattern.h"
+
+/* What detectors saw the thread do, written in its own context, so by one CPU at a time. */
+struct gs_signals {
+  u64 submit_ns; /* last gave work to a GPU */
+  u64 flip_ns;   /* last put a frame on a screen (KMS): only who owns the screen can */
+  u64 fence_ns;  /* last waited for a GPU */
+  u64 audio_ns;  /* last gave or took a period of audio */
+  u64 net_ns;    /* last sent or received a message of a live conversation */
+  u64 bulk_ns;   /* last moved a part of a bulk transfer */
+  u32 audio_period_ns;
+  u32 unused;
+};
+
+struct task_ctx {
+  struct gs_signals signals;
+  u64 vtime;    /* on the clock of LLC `llc` */
+  u64 burst_ns; /* CPU time since it last woke */
+  u64 burst_avg_ns;
+  u64 frame_until_ns; /* on a frame's critical path until then */
+  u64 runnable_ns;    /* when it last became runnable; 0 while it runs or sleeps */
+  u64 input_ns;       /* the input event that woke it, until it runs; else 0 */
+  struct gs_pattern pattern;
+  u32 games_generation; /* `game` is valid while this equals the shared one */
+  u32 tid;
+  u32 peer_tid, peer_wait; /* the frame thread that woke it, and the wait its work belongs to */
+  u32 done_tid, done_wait; /* the same, of the burst before: done in time, verdict open */
+  u16 game;                /* 1 .. GS_MAX_GAMES; 0: none */
+  u16 llc;
+  u8 lane;     /* enum gs_lane, as of its last wake-up */
+  u8 evidence; /* enum gs_evidence, as of its last wake-up */
+  u8 input_lane;
+  u8 hop; /* distance from a thread that keeps time */
+};
+
+#endif

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// The detectors that only write signals and counters (bpf/detect/): one BPF object each, loaded and attached
+// by itself, so that one which this kernel cannot take is missing without hurting the others.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "bpf/shared/abi.h"
+#include "service/kernel/backend.h"
+#include "service/kernel/object.h"
+
+namespace gamesched::kernel {
+
+class Detectors {
+ public:
+  Detectors();
+  ~Detectors();
+
+  // Before the object that has the shared maps is loaded: sizes them for this machine.
+  static void size_maps(Object& shared);
+  // `shared` is loaded and has the maps of these names.
+  std::vector<DetectorStatus> load(const Object& shared, std::span<const std::string_view> shared_maps);
+
+  // By the names of bpf/shared/detector_counters.def, summed over CPUs now.
+  void add_counters(std::vector<Counter>& counters) const;
+
+ private:
+  void map_counters(const Object& shared);
+
+  std::vector<std::unique_ptr<Object>> objects_;
+  void* mapped_ = nullptr;
+  std::size_t mapped_bytes_ = 0;
+  std::span<const gs_detector_cpu> cpus_;
+};
+
+}  // namespace gamesched::kernel
