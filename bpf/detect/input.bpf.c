@@ -140,9 +140,6 @@ static __noinline int fill_slot(struct gs_input_cpu* cpu, struct input_dev* dev,
   if (!known) {
     fresh.id = number_of(dev);
     fresh.lane = lane_of(dev);
-    fresh.bus = dev->id.bustype;
-    fresh.vendor = dev->id.vendor;
-    fresh.product = dev->id.product;
     cpu->first_sights++;
     /* Where the table is full the device is looked at again each time it has lost its slot. Another CPU may
      * have been first. */
@@ -263,13 +260,15 @@ int BPF_PROG(input_device_gone, struct device* device) {
   struct gs_input_device* known = bpf_map_lookup_elem(&input_devices, &key);
   u32 here = bpf_get_smp_processor_id(), id;
   struct gs_input_cpu* cpu = bpf_map_lookup_elem(&input_cpus, &here);
-  bool told;
+  bool told, asked;
 
   if (!known || !cpu) return 0;
   id = known->id;
   told = known->lane != GS_INPUT_NONE;
+  asked = known->lane == GS_INPUT_ASK; /* the daemon keeps it until it goes, game or not */
   bpf_map_delete_elem(&input_devices, &key);
   __sync_fetch_and_add(&devices_generation, 1);
-  if (told && nr_games) tell(cpu, GS_INPUT_DEVICE_GONE, key, id, GS_INPUT_NONE, bpf_ktime_get_ns());
+  if (asked || (told && nr_games))
+    tell(cpu, GS_INPUT_DEVICE_GONE, key, id, GS_INPUT_NONE, bpf_ktime_get_ns());
   return 0;
 }

@@ -196,8 +196,6 @@ struct gs_input_game {
 struct gs_input_device {
   unsigned int id; /* N of /sys/class/input/inputN */
   unsigned int lane;
-  unsigned short bus, vendor, product;
-  unsigned short unused;
 };
 
 enum gs_input_record_kind {
@@ -238,7 +236,7 @@ _Static_assert(sizeof(struct gs_shared_state) == 40, "map value");
 _Static_assert(sizeof(struct gs_input_slot) == 48, "part of a map value");
 _Static_assert(sizeof(struct gs_input_cpu) % 64 == 0, "each CPU has cache lines of its own");
 _Static_assert(sizeof(struct gs_input_game) == 40, "map value");
-_Static_assert(sizeof(struct gs_input_device) == 16, "map value");
+_Static_assert(sizeof(struct gs_input_device) == 8, "map value");
 _Static_assert(sizeof(struct gs_input_record) == 32, "ring record");
 _Static_assert(sizeof(struct gs_game_stats) == 32, "map value");
 _Static_assert(sizeof(struct gs_exec_dir) == 68, "map key");

@@ -68,8 +68,8 @@ std::optional<uint32_t> InputWatch::known_lane(uint32_t number) const {
 }
 
 void InputWatch::answer() {
-  std::set<uint32_t> open;
-  for (const auto& question : backend_.input_questions()) open.insert(question.number);
+  const std::vector<uint32_t> questions = backend_.input_questions();
+  std::set<uint32_t> open(questions.begin(), questions.end());
   // Forgotten with the device: what is kept is bounded by what there is.
   std::erase_if(answered_, [&](uint32_t number) { return !open.contains(number); });
   std::erase_if(open, [&](uint32_t number) { return answered_.contains(number); });

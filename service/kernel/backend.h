@@ -63,12 +63,8 @@ struct Counter {
 
 // An input device that the kernel's side cannot tell the kind of (bpf/policy/device.h): somebody who knows
 // udev's opinion is asked. Values of `lane`: enum gs_input_lane of bpf/policy/window.h.
-struct InputQuestion {
-  uint32_t number = 0;  // N of /sys/class/input/inputN; never used again until the next boot
-  uint16_t bus = 0, vendor = 0, product = 0;
-};
 struct InputAnswer {
-  uint32_t number = 0;
+  uint32_t number = 0;  // N of /sys/class/input/inputN; never used again until the next boot
   uint32_t lane = 0;
 };
 
@@ -131,8 +127,8 @@ class Backend {
   // The game that the player sees: it alone profits from input. 0: not known, every game does.
   virtual void set_foreground_game(uint32_t /*game_id*/) {}
 
-  // All input devices that are open questions, those answered before included.
-  virtual std::vector<InputQuestion> input_questions() const { return {}; }
+  // Numbers of all input devices that are open questions, those answered before included.
+  virtual std::vector<uint32_t> input_questions() const { return {}; }
   virtual void answer_input(const std::vector<InputAnswer>& /*answers*/) {}
 
   // Sums over CPUs, read now.

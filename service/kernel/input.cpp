@@ -87,7 +87,9 @@ int Input::on_record(void* context, void* data, std::size_t size) {
 
 void Input::take(const gs_input_record& record) {
   records_++;
-  if (record.kind == GS_INPUT_DEVICE_SEEN && record.lane == GS_INPUT_ASK) question_ = true;
+  if (record.kind == GS_INPUT_DEVICE_SEEN && record.lane == GS_INPUT_ASK)
+    question_ = questions_.insert(record.id).second || question_;
+  if (record.kind == GS_INPUT_DEVICE_GONE) question_ = questions_.erase(record.id) > 0 || question_;
   if (record.kind != GS_INPUT_EVENTS || record.lane >= GS_INPUT_LANES) return;
   delivered_ += record.events;
   const uint64_t now_ns = monotonic_ns();
@@ -99,7 +101,7 @@ void Input::batch_done(const std::function<void()>& on_question,
                        const std::function<void(uint64_t)>& on_lost) {
   if (const uint64_t dropped = sum(cpus_, &gs_input_cpu::records_dropped); dropped != seen_dropped_records_) {
     seen_dropped_records_ = dropped;
-    question_ = true;  // it may have been lost: look at all devices
+    look_at_devices();
     const uint64_t events = sum(cpus_, &gs_input_cpu::events_dropped);
     if (on_lost) on_lost(events - seen_dropped_events_);
     seen_dropped_events_ = events;
@@ -110,20 +112,20 @@ void Input::batch_done(const std::function<void()>& on_question,
   }
 }
 
-std::vector<InputQuestion> Input::questions() const {
-  std::vector<InputQuestion> open;
-  if (devices_ < 0) return open;
+void Input::look_at_devices() {
+  if (devices_ < 0) return;
   std::vector<uint64_t> keys(GS_INPUT_DEVICES);
   std::vector<gs_input_device> devices(GS_INPUT_DEVICES);
   uint32_t position = 0, count = GS_INPUT_DEVICES;
   // ENOENT: that were all.
   if (bpf_map_lookup_batch(devices_, nullptr, &position, keys.data(), devices.data(), &count, nullptr) != 0 &&
       errno != ENOENT)
-    return open;
+    return;
   devices.resize(std::min<std::size_t>(count, devices.size()));
+  questions_.clear();
   for (const gs_input_device& device : devices)
-    if (device.lane == GS_INPUT_ASK) open.push_back({device.id, device.bus, device.vendor, device.product});
-  return open;
+    if (device.lane == GS_INPUT_ASK) questions_.insert(device.id);
+  question_ = true;
 }
 
 Result<void> Input::answer(const std::vector<InputAnswer>& answers) {

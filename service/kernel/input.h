@@ -4,9 +4,9 @@
 // histogram of how long an event took to get here, and notices what was lost.
 //
 // - Counters lie in memory shared with the kernel: reading them is no system call.
-// - Reading the rings makes none either; after a batch there is at most one call of bpf(2), made only when
-//   a device came up that nobody can tell the kind of, or when records were lost and with them, perhaps, such
-//   a question.
+// - Reading the rings makes none either. After a batch there is at most one call of bpf(2), made only when
+//   records were lost, and with them, perhaps, a device that nobody can tell the kind of; another one answers
+//   all such questions at once.
 #pragma once
 
 #include <bpf/libbpf.h>
@@ -14,6 +14,7 @@
 #include <array>
 #include <cstdint>
 #include <functional>
+#include <set>
 #include <span>
 #include <vector>
 
@@ -39,7 +40,7 @@ class Input {
   // After each batch of records. Calls back at most once each.
   void batch_done(const std::function<void()>& on_question, const std::function<void(uint64_t)>& on_lost);
 
-  std::vector<InputQuestion> questions() const;
+  std::vector<uint32_t> questions() const { return {questions_.begin(), questions_.end()}; }
   // The kernel's side uses the answers once devices_generation has changed.
   Result<void> answer(const std::vector<InputAnswer>& answers);
 
@@ -49,6 +50,8 @@ class Input {
   using Histogram = std::array<uint64_t, GS_INPUT_BUCKETS>;
 
   static int on_record(void* context, void* data, std::size_t size);
+  // After a loss: what records would have said.
+  void look_at_devices();
   void take(const gs_input_record& record);
 
   std::vector<UniqueFd> rings_;  // libbpf watches them and does not own them
@@ -60,7 +63,8 @@ class Input {
   std::array<Histogram, GS_INPUT_LANES> to_daemon_{};
   uint64_t delivered_ = 0, records_ = 0;
   uint64_t seen_dropped_records_ = 0, seen_dropped_events_ = 0;
-  bool question_ = false;
+  std::set<uint32_t> questions_;  // devices that the kernel cannot tell the kind of
+  bool question_ = false;         // another one since the last batch
 };
 
 }  // namespace gamesched::kernel

@@ -163,7 +163,7 @@ class KernelBackend final : public Backend {
     if (shared_ != nullptr) __atomic_store_n(&shared_->foreground_game, game_id, __ATOMIC_RELAXED);
   }
 
-  std::vector<InputQuestion> input_questions() const override { return input_reader_.questions(); }
+  std::vector<uint32_t> input_questions() const override { return input_reader_.questions(); }
   void answer_input(const std::vector<InputAnswer>& answers) override {
     if (!input_.loaded() || !input_reader_.answer(answers)) return;
     __atomic_add_fetch(input_.global<unsigned>("devices_generation"), 1, __ATOMIC_RELEASE);

@@ -56,7 +56,7 @@ class FakeBackend : public kernel::Backend {
   void add_audio_server(pid_t tgid) override { audio_servers.insert(tgid); }
   void set_foreground_game(uint32_t game_id) override { foreground = game_id; }
   void set_tunables(const kernel::TunableValues& values) override { tunables = values; }
-  std::vector<kernel::InputQuestion> input_questions() const override { return questions_now; }
+  std::vector<uint32_t> input_questions() const override { return questions_now; }
   void answer_input(const std::vector<kernel::InputAnswer>& given) override {
     for (const auto& answer : given) answers[answer.number] = answer.lane;
     ++answer_calls;
@@ -80,7 +80,7 @@ class FakeBackend : public kernel::Backend {
     if (on_exit) on_exit(info);
   }
 
-  std::vector<kernel::InputQuestion> questions_now;
+  std::vector<uint32_t> questions_now;
   std::map<uint32_t, uint32_t> answers;  // number -> lane
   int answer_calls = 0;
   mutable uint64_t counter_reads = 0;

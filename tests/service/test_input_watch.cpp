@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -33,12 +34,12 @@ TEST(UdevRecord, OfEveryKindOfDevice) {
 class InputWatchTest : public Folder {
  protected:
   void ask(uint32_t number) {
-    backend_.questions_now.push_back({.number = number});
+    backend_.questions_now.push_back(number);
     backend_.on_input_question();
     run_what_is_ready();
   }
   void gone(uint32_t number) {
-    std::erase_if(backend_.questions_now, [&](const auto& question) { return question.number == number; });
+    std::erase_if(backend_.questions_now, [&](uint32_t question) { return question == number; });
   }
   // As udev does: written beside it, then moved.
   void udev_writes(uint32_t number, const std::string& record) {
@@ -101,7 +102,7 @@ TEST_F(InputWatchTest, AnswersOnce) {
 TEST_F(InputWatchTest, AnswersManyQuestionsAtOnce) {
   for (uint32_t number = 1; number <= 50; number++) {
     udev_writes(number, "E:ID_INPUT_JOYSTICK=1\n");
-    backend_.questions_now.push_back({.number = number});
+    backend_.questions_now.push_back(number);
     backend_.on_input_question();
   }
   run_what_is_ready();
@@ -109,11 +110,19 @@ TEST_F(InputWatchTest, AnswersManyQuestionsAtOnce) {
   EXPECT_EQ(backend_.answer_calls, 1);
 }
 
+TEST_F(InputWatchTest, IN6_TellsTheJournalOfALossOnce) {
+  testing::internal::CaptureStderr();
+  for (int i = 0; i < 1000; i++) backend_.on_input_lost(7);
+  const std::string said = testing::internal::GetCapturedStderr();
+  EXPECT_EQ(std::ranges::count(said, '\n'), 1);
+  EXPECT_TRUE(said.contains("too slow for 7 input events")) << said;
+}
+
 TEST(InputWatchWithoutUdev, SaysThatItIsNoInputForGames) {
   Loop loop;
   fakes::FakeBackend backend;
   input::InputWatch watch(loop, backend, "/nonexistent/udev/data");
-  backend.questions_now = {{.number = 3}};
+  backend.questions_now = {3};
   backend.on_input_question();
   while (loop.run_once(0)) {
   }

@@ -11,6 +11,7 @@
 //   state                  the kernel's and ours, and every exit of the scheduler so far
 //   add GAME PID           remove GAME
 //   counters
+//   batch                  takes one batch of input records and does nothing else: how many they were
 //   members                the processes in the games' map: {pid: game}
 //   foreground GAME        0: not known
 //   questions              input devices of unknown kind; how often there was a question; input events lost
@@ -165,6 +166,7 @@ class Driver {
   json execute(std::istringstream words) {
     std::string command;
     words >> command;
+    if (command == "batch") return batch();
     backend_->dispatch_events();
     if (command == "support") return support();
     if (command == "attach") return answer_of(backend_->attach());
@@ -249,10 +251,20 @@ class Driver {
     return answer_of({});
   }
 
+  json batch() const {
+    const uint64_t before = input_records();
+    backend_->dispatch_events();
+    return {{"records", input_records() - before}};
+  }
+  // In the daemon's own memory: no call of bpf(2).
+  uint64_t input_records() const {
+    for (const auto& counter : backend_->counters())
+      if (counter.name == "input_records") return counter.value;
+    return 0;
+  }
+
   json questions() const {
-    json open = json::array();
-    for (const InputQuestion& question : backend_->input_questions()) open.push_back(question.number);
-    return {{"open", open}, {"asked", asked_}, {"lost", lost_}};
+    return {{"open", backend_->input_questions()}, {"asked", asked_}, {"lost", lost_}};
   }
 
   json answer(std::istringstream& words) {

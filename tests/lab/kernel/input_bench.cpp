@@ -6,7 +6,7 @@
 //   cost        the hook's mean time in each of its paths, an empty program at the same hook subtracted
 //   flood       a million events, the reader away for ten seconds in the middle: are all accounted for?
 //   daemon      event to handler, and the processor time of the service's own loop at 8000 packets a second
-//   compare     ways to read the rings, each under the same events
+//   compare     ways to read the rings, each under the same events; compare-once: a single round
 //   snapshot    reading a counter from the page, from a snapshot, by copying all counters of 256 CPUs
 #include <sched.h>
 #include <sys/epoll.h>
@@ -255,7 +255,7 @@ json read_rings(Kernel& kernel, Way way, bool prefetch, const auto& events) {
       {"p99_ns", percentile(took, 99)}};
 }
 
-json compare() {
+json compare(int rounds) {
   Kernel kernel;
   kernel.begin_game();
   std::vector<std::unique_ptr<VirtualMouse>> mice;
@@ -281,7 +281,6 @@ json compare() {
               {"epoll, edge-triggered", Way::EpollEdge, false},
               {"io_uring", Way::IoUring, false},
               {"io_uring, prefetch", Way::IoUring, true}};
-  constexpr int rounds = 2;
   for (int round = 0; round < rounds; round++)
     for (const auto& each : ways) {
       json row = {{"way", each.name}};
@@ -387,12 +386,13 @@ json snapshot() {
 
 int run(const std::string& what) {
   real_time(10);  // the writer's pacing is no artefact of what is measured
-  const json result = what == "cost"       ? cost()
-                      : what == "flood"    ? flood()
-                      : what == "daemon"   ? daemon()
-                      : what == "compare"  ? compare()
-                      : what == "snapshot" ? snapshot()
-                                           : json();
+  const json result = what == "cost"           ? cost()
+                      : what == "flood"        ? flood()
+                      : what == "daemon"       ? daemon()
+                      : what == "compare"      ? compare(2)
+                      : what == "compare-once" ? compare(1)
+                      : what == "snapshot"     ? snapshot()
+                                               : json();
   if (result.is_null()) {
     std::cerr << "input-bench: nothing is called '" << what << "'; see the head of its source\n";
     return 2;

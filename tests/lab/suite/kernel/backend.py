@@ -70,7 +70,7 @@ class BackendTest(LabTest):
     def grown(self, before, name):
         return self.driver.ask("counters")[name] - before[name]
 
-    def play(self, body):
+    def play(self, body, game=GAME):
         """A child that runs body() as the game, from its first instruction after this."""
         go, gate = os.pipe()
 
@@ -81,7 +81,9 @@ class BackendTest(LabTest):
 
         pid = self.fork(wait_and_run)
         os.close(go)
-        self.driver.ask("add", GAME, pid)
+        self.driver.ask("add", game, pid)
+        if game != GAME:
+            self.addCleanup(self.driver.ask, "remove", game)
         os.write(gate, b"x")
         os.close(gate)
         return pid

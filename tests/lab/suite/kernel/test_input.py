@@ -1,109 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The input detector, with devices made by uinput."""
+"""The input detector: what an event does in the kernel."""
 
-import fcntl
 import os
 import random
-import select
-import signal
-import struct
-import subprocess
+import time
 
-from backend import GAME, BackendTest
-from lab import wait_until
-
-# linux/uinput.h, linux/input-event-codes.h
-UI_DEV_CREATE, UI_DEV_DESTROY, UI_DEV_SETUP = 0x5501, 0x5502, 0x405C5503
-UI_SET_EVBIT, UI_SET_KEYBIT, UI_SET_RELBIT, UI_SET_ABSBIT, UI_SET_SWBIT = (
-    0x40045564, 0x40045565, 0x40045566, 0x40045567, 0x4004556D)
-UI_GET_SYSNAME = 0x8040552C  # 64 bytes
-EV_SYN, EV_KEY, EV_REL, EV_ABS, EV_SW = 0, 1, 2, 3, 5
-SYN_REPORT, REL_X, ABS_THROTTLE, SW_LID, KEY_A, KEY_POWER, BTN_LEFT, BTN_TRIGGER, BTN_GAMEPAD, BTN_TOUCH = (
-    0, 0, 6, 0, 30, 116, 0x110, 0x120, 0x130, 0x14A)
-BUS_VIRTUAL = 6
-SLOTS = 8  # of a CPU's cache: GS_INPUT_SLOTS
-INPUT_LANES = {"keyboard": 0, "mouse": 1, "controller": 2, "other": 3}
+from backend import GAME
+from input_devices import (ABS_THROTTLE, BTN_GAMEPAD, BTN_LEFT, BTN_TOUCH, EV_ABS, EV_KEY, EV_REL, EV_SW, INPUT_LANES, KEY_A,
+                           KEY_POWER, REL_X, SLOTS, SW_LID, Device, InputTest)
 
 
-class Device:
-    def __init__(self, keys=(), axes=(), switches=(), absolute=()):
-        self._fd = os.open("/dev/uinput", os.O_WRONLY | os.O_CLOEXEC)
-        for kind, set_code, codes in ((EV_KEY, UI_SET_KEYBIT, keys), (EV_REL, UI_SET_RELBIT, axes),
-                                      (EV_ABS, UI_SET_ABSBIT, absolute), (EV_SW, UI_SET_SWBIT, switches)):
-            if codes:
-                fcntl.ioctl(self._fd, UI_SET_EVBIT, kind)
-            for code in codes:
-                fcntl.ioctl(self._fd, set_code, code)
-        fcntl.ioctl(self._fd, UI_DEV_SETUP, struct.pack("HHHH80sI", BUS_VIRTUAL, 1, 1, 1, b"lab", 0))
-        fcntl.ioctl(self._fd, UI_DEV_CREATE)
-
-    def number(self):
-        """N of /sys/class/input/inputN."""
-        name = fcntl.ioctl(self._fd, UI_GET_SYSNAME, bytes(64))
-        return int(name.rstrip(b"\0").removeprefix(b"input"))
-
-    def packet(self, kind, code, value):
-        """Two events: this one and the report that ends the packet."""
-        self.packets(kind, code, [value])
-
-    def packets(self, kind, code, values):
-        """As many packets in one write()."""
-        os.write(self._fd, b"".join(struct.pack("qqHHi", 0, 0, *event) for value in values
-                                    for event in ((kind, code, value), (EV_SYN, SYN_REPORT, 0))))
-
-    def move(self, packets):
-        """So much motion of a mouse: 2 events each."""
-        while packets > 0:
-            self.packets(EV_REL, REL_X, [1] * min(packets, 100))
-            packets -= 100
-
-    def close(self):
-        fcntl.ioctl(self._fd, UI_DEV_DESTROY)
-        os.close(self._fd)
-
-
-class Input(BackendTest):
-    @classmethod
-    def setUpClass(cls):
-        subprocess.run(["modprobe", "-a", "uinput", "evdev"], capture_output=True)
-        if not os.path.exists("/dev/uinput"):
-            raise cls.skipTest(cls, "this kernel has no uinput")
-
-    def setUp(self):
-        super().setUp()
-        missing = self.driver.ask("support")["detectors"]["input"]
-        self.assertEqual(missing, "")
-
-    def device(self, **options):
-        device = Device(**options)
-        self.addCleanup(device.close)
-        return device
-
-    def mouse(self):
-        return self.device(keys=[BTN_LEFT], axes=[REL_X])
-
-    def with_game(self):
-        """Events matter only while a game is there."""
-        return self.play(signal.pause)
-
-    def input_counters(self):
-        """With each command the driver reads a batch of records: until it has read all."""
-        for _ in range(100):
-            counters = self.driver.ask("counters")
-            if counters["input_events_delivered"] == counters["input_events_reported"]:
-                break
-        return {name.removeprefix("input_"): value for name, value in counters.items() if name.startswith("input_")}
-
-    def input_grown(self, before):
-        return {name: value - before[name] for name, value in self.input_counters().items()}
-
-    def assert_all_accounted_for(self, grown, events):
-        self.assertEqual(grown["events"], events, "the hook sees every event")
-        parts = ("without_game", "not_for_games", "reported", "dropped", "pending")
-        self.assertEqual(sum(grown["events_" + part] if part != "pending" else grown["events_pending"]
-                             for part in parts), events, f"none lost in silence: {grown}")
-        self.assertEqual(grown["events_delivered"], grown["events_reported"], "what a record tells of arrives")
-
+class Input(InputTest):
     def test_IN1_the_hook_sees_every_event(self):
         mouse = self.mouse()
         for game in (False, True):
@@ -202,8 +109,7 @@ class Input(BackendTest):
     def test_IN3_a_device_in_high_rate_mode_is_told_of_together(self):
         self.with_game()
         mouse = self.mouse()
-        os.sched_setaffinity(0, {0})
-        self.addCleanup(os.sched_setaffinity, 0, range(os.cpu_count()))
+        self.pin(0)
         before = self.input_counters()
         mouse.move(20000)
         grown = self.input_grown(before)
@@ -213,8 +119,7 @@ class Input(BackendTest):
 
     def test_IN4_the_least_recently_used_device_loses_its_slot(self):
         self.with_game()
-        os.sched_setaffinity(0, {0})
-        self.addCleanup(os.sched_setaffinity, 0, range(os.cpu_count()))
+        self.pin(0)
         rng = random.Random(2)
         devices = [self.mouse() for _ in range(40)]
         for device in devices:
@@ -229,8 +134,7 @@ class Input(BackendTest):
 
     def test_IN6_what_a_full_ring_drops_is_counted_and_noticed(self):
         self.with_game()
-        os.sched_setaffinity(0, {0})
-        self.addCleanup(os.sched_setaffinity, 0, range(os.cpu_count()))
+        self.pin(0)
         devices = [self.mouse() for _ in range(2 * SLOTS)]
         before = self.input_counters()
         lost_before = self.driver.ask("questions")["lost"]
@@ -254,59 +158,54 @@ class Input(BackendTest):
         grown = self.input_grown(before)
         self.assertEqual((grown["events_delivered"], grown["events_dropped"]), (2, 0))
 
-    def reader(self, event_device, ready):
-        device = os.open(event_device, os.O_RDONLY)
-        os.write(ready, b"x")
-        while True:
-            select.select([device], [], [])
-            os.read(device, 4096)
-
-    def test_a_game_thread_that_an_event_wakes_is_urgent_and_no_other(self):
+    def test_IN10_a_game_thread_that_an_event_wakes_is_urgent_and_no_other(self):
         mouse = self.mouse()
-        newest = lambda: max((name for name in os.listdir("/dev/input") if name.startswith("event")),
-                             key=lambda name: int(name[5:]))
-        event_device = "/dev/input/" + wait_until("an event device", newest)
         self.attach()
         for game in (False, True):
             with self.subTest(game=game):
-                out, ready = os.pipe()
-                start = self.play if game else self.fork
-                pid = start(lambda ready=ready: self.reader(event_device, ready))
-                os.read(out, 1)
-                asleep = lambda: " S " in open(f"/proc/{pid}/stat").read()
+                pid = self.start_reader(self.play if game else self.fork, mouse)
                 before = self.driver.ask("counters")
-                for number in range(50):
-                    wait_until("the reader to sleep", asleep, interval_s=0.001)
-                    mouse.packet(EV_REL, REL_X, 1 if number % 2 else -1)
-                wait_until("the reader to sleep", asleep)
-                woken = self.grown(before, "input_wakeups")
+                woken = self.wake(pid, mouse)
                 # A virtual CPU may be held up between hook and wake-up: most, not all.
                 self.assertGreater(woken, 25) if game else self.assertEqual(woken, 0)
-                # IN-10: each such wake-up is in the histogram of its lane.
-                in_histogram = sum(self.grown(before, name) for name in before if name.startswith("input_mouse_to_reader"))
-                self.assertEqual(in_histogram, woken)
+                # Each such wake-up is in the histogram of its lane, and in no other.
+                in_histograms = {lane: sum(self.grown(before, name) for name in before if name.startswith(f"input_{lane}_to_reader_"))
+                                 for lane in INPUT_LANES}
+                self.assertEqual(in_histograms, {lane: woken if lane == "mouse" else 0 for lane in INPUT_LANES})
                 self._kill(pid)
         self.assert_still_attached()
 
     def test_IN9_the_foreground_game_alone_profits(self):
         mouse = self.mouse()
-        newest = lambda: max((name for name in os.listdir("/dev/input") if name.startswith("event")),
-                             key=lambda name: int(name[5:]))
-        event_device = "/dev/input/" + wait_until("an event device", newest)
         self.attach()
-        out, ready = os.pipe()
-        pid = self.play(lambda: self.reader(event_device, ready))
-        os.read(out, 1)
-        asleep = lambda: " S " in open(f"/proc/{pid}/stat").read()
+        pid = self.start_reader(self.play, mouse)
         self.addCleanup(self.driver.ask, "foreground", 0)
         for foreground, profits in ((GAME + 1, False), (GAME, True), (0, True)):
             with self.subTest(foreground=foreground):
                 self.driver.ask("foreground", foreground)
-                before = self.driver.ask("counters")
-                for number in range(50):
-                    wait_until("the reader to sleep", asleep, interval_s=0.001)
-                    mouse.packet(EV_REL, REL_X, 1 if number % 2 else -1)
-                wait_until("the reader to sleep", asleep)
-                woken = self.grown(before, "input_wakeups")
+                woken = self.wake(pid, mouse)
                 self.assertGreater(woken, 25) if profits else self.assertEqual(woken, 0)
+        self.assert_still_attached()
+
+    def test_BUS5_the_game_that_gets_the_input_comes_to_the_front(self):
+        self.attach()
+        mice = [self.mouse(), self.mouse()]
+        first = self.start_reader(self.play, mice[0])
+        second = self.start_reader(lambda body: self.play(body, GAME + 1), mice[1])
+        self.addCleanup(self.driver.ask, "foreground", 0)
+        self.driver.ask("foreground", GAME + 1)  # as the registry does: it was started last
+        self.driver.ask("programs")
+        played = lambda: self.driver.ask("programs")["played"]
+        self.wake(second, mice[1], times=10)
+        self.assertEqual(played(), [], "it is in front already")
+        # Nobody has touched the other mouse for a while; an event that no CPU holds up is enough.
+        for pid, mouse, game in ((first, mice[0], GAME), (second, mice[1], GAME + 1)):
+            time.sleep(0.5)
+            self.assertGreater(self.wake(pid, mouse, times=10), 0)
+            self.assertEqual(played(), [game], "told once")
+        # While one gets input, what goes to the other moves nothing.
+        for number in range(100):
+            self.nudge(second, mice[1], 1 if number % 2 else -1)
+            self.nudge(first, mice[0], 1 if number % 2 else -1)
+        self.assertEqual(played(), [])
         self.assert_still_attached()

@@ -87,6 +87,12 @@ def games():
             for path, interfaces in found.items() if (game := interfaces.get("org.gamesched.Game1"))]
 
 
+def properties(path):
+    """Of a game."""
+    found = bus.ask(path, "org.freedesktop.DBus.Properties", "GetAll", "s", "org.gamesched.Game1") or {}
+    return {str(name): value for name, value in found.items()}
+
+
 def wait_for_state(wanted):
     wait_until(lambda: f"state {wanted}, it is {status()}", lambda: state() == wanted)
 
@@ -189,20 +195,27 @@ class ServiceTest(LabTest):
 
 
 class Session:
-    """A user's session on the machine's own screen: what logind calls active."""
+    """A user's session on the machine's own screen, at its virtual terminal `vt`: what logind calls active while that one
+    is in front."""
 
-    def __init__(self, test, user, *argv, name="lab-session"):
-        self.unit = f"{name}.service"
+    def __init__(self, test, user, *argv, name="lab-session", vt=1):
+        self.unit, self.user = f"{name}.service", user
         self.out, self.err = test.scratch() / "out", test.scratch() / "err"
         run("systemctl", "reset-failed", self.unit, check=False)
         run("systemd-run", f"--unit={name}", "--service-type=exec", f"--uid={user}", "--remain-after-exit",
-            "-pPAMName=login", "-pTTYPath=/dev/tty1", "-pStandardInput=tty", f"-pStandardOutput=truncate:{self.out}",
-            f"-pStandardError=truncate:{self.err}", "-EXDG_SEAT=seat0", "-EXDG_VTNR=1", "-EXDG_SESSION_TYPE=tty",
+            "-pPAMName=login", f"-pTTYPath=/dev/tty{vt}", "-pStandardInput=tty", f"-pStandardOutput=truncate:{self.out}",
+            f"-pStandardError=truncate:{self.err}", "-EXDG_SEAT=seat0", f"-EXDG_VTNR={vt}", "-EXDG_SESSION_TYPE=tty",
             "-EXDG_SESSION_CLASS=user", "--", *argv)
         test.addCleanup(self.close)
 
     def pid(self):
         return int(show("MainPID", self.unit))
+
+    def in_front(self):
+        """logind brings it to the screen."""
+        sessions = json.loads(run("loginctl", "list-sessions", "--json=short").stdout)
+        number, = (each["session"] for each in sessions if each["user"] == self.user and each["seat"] == "seat0")
+        run("loginctl", "activate", number)
 
     def ended(self):
         return show("SubState", self.unit) in ("exited", "failed")

@@ -6,9 +6,11 @@ import os
 import pathlib
 import pwd
 import shutil
+import subprocess
 
 from lab import wait_until
-from service import BUS_NAME, OBJECT, PLAYER, ServiceTest, bus, games, run, systemctl, wait_for_state
+from service import (BUS_NAME, OBJECT, PLAYER, ServiceTest, bus, configure, games, properties, run, systemctl,
+                     wait_for_state)
 
 STEAM = pathlib.Path("/srv/steam")
 # Runs what stands behind "--" or its first two arguments, and stays as the real one does.
@@ -25,11 +27,6 @@ case $1 in
 *) sleep 1000 & wait ;;
 esac
 """
-
-
-def properties(path):
-    found = bus.ask(path, "org.freedesktop.DBus.Properties", "GetAll", "s", "org.gamesched.Game1")
-    return {str(name): value for name, value in found.items()}
 
 
 def processes(name):
@@ -105,6 +102,46 @@ class Detection(ServiceTest):
         pathlib.Path("/run/gamesched/games.json").unlink(missing_ok=True)
         self.start_service()
         self.the_game(Name="Celeste", AppId="504230", Source="detected")
+
+    def test_BUS5_BUS6_a_flatpak_game_is_known_by_its_control_group_and_has_its_profile(self):
+        entry = pathlib.Path("/var/lib/flatpak/exports/share/applications/org.example.Kart.desktop")
+        program = pathlib.Path("/app/bin/kart-engine")
+        for path, text, mode in ((entry, "[Desktop Entry]\nType=Application\nName=Kart\nCategories=Game;ArcadeGame;\n"
+                                         "Exec=/usr/bin/flatpak run --command=kart-engine org.example.Kart\n", 0o644),
+                                 (program, "#!/bin/sh\nsleep 1000 & wait\n", 0o755)):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+            path.chmod(mode)
+            self.addCleanup(path.unlink)
+        self.addCleanup(configure)
+        configure('linger_s = 1\n[[game]]\napp_id = "org.example.Kart"\nprofile = "competitive"\ntarget_fps = 120\n')
+        sandbox = ("bwrap", "--dev-bind", "/", "/", "--unshare-pid", "--die-with-parent", "--", program)
+        # One that is in no such control group is nothing.
+        self.as_player(*sandbox)
+        unit = "app-flatpak-org.example.Kart-4711.scope"
+        self.start(["systemd-run", "--scope", f"--unit={unit}", f"--uid={PLAYER}", "--", *sandbox])
+        self.addCleanup(run, "systemctl", "kill", "--signal=KILL", unit, check=False)
+        self.the_game(Name="kart-engine", AppId="org.example.Kart", Profile="competitive", TargetFps=120, Source="detected",
+                      Foreground=True)
+        active = bus.ask(OBJECT, "org.freedesktop.DBus.Properties", "Get", "ss", BUS_NAME, "ActiveProfile")
+        self.assertEqual(str(active), "competitive")
+
+    def test_BUS5_AU2_a_sound_server_that_ran_before_and_one_that_restarts(self):
+        servers = lambda: {int.from_bytes(bytes(int(byte, 16) for byte in entry["key"]), "little")
+                           for entry in json.loads(run("bpftool", "-j", "map", "dump", "name", "audio_servers").stdout)}
+        runtime = self.scratch()
+        os.chown(runtime, self.uid, self.uid)
+        start = lambda: self.as_player("pipewire", env={"XDG_RUNTIME_DIR": str(runtime), "PATH": os.environ["PATH"]},
+                                       stderr=subprocess.DEVNULL)
+        first = start()
+        wait_until("the exec hook", lambda: first.pid in servers(), interval_s=0.1)
+        self.restart()
+        self.assertIn(first.pid, servers(), "found at the start, in maps that are new")
+        first.kill()
+        first.wait()
+        wait_until("its end", lambda: first.pid not in servers(), interval_s=0.1)
+        second = start()
+        wait_until("the one that came back", lambda: second.pid in servers(), interval_s=0.1)
 
     def test_BUS5_others_do_not_see_it(self):
         self.steam_game("504230", STEAM / "steamapps/common/Celeste/Celeste")
