@@ -20,6 +20,8 @@ constexpr std::string_view system_dirs[] = {"/usr/",       "/bin/",       "/sbin
 // not among them, and those are nearly all that is started.
 constexpr std::string_view library_dirs[] = {"/home/",  "/var/home/",  "/opt/", "/mnt/",
                                              "/media/", "/run/media/", "/srv/", "/games/"};
+// Where a Flatpak sees its own programs. What is run there is judged by its control group.
+constexpr std::string_view flatpak_dir = "/app/";
 // Windows programs are started by these.
 constexpr std::string_view wine_loaders[] = {"wine", "wine64", "wine-preloader", "wine64-preloader",
                                              "wine-stable"};
@@ -69,6 +71,7 @@ kernel::ExecFilter exec_filter(const std::vector<DetectionRule>& rules, const De
   for (const std::string_view dir : system_dirs) filter.dirs[std::string(dir)] |= ExecFilter::system_dir;
   for (const std::string_view loader : wine_loaders)
     filter.names[std::string(loader)] |= ExecFilter::reported;
+  report_dir(filter, flatpak_dir);
   for (const std::string& program : desktop.programs) filter.names[name_of(program)] |= ExecFilter::reported;
   for (const DetectionRule& rule : rules) {
     // What is no game is worth telling only where it could be taken for one.
