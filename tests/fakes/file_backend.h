@@ -7,9 +7,8 @@
 //   missing       the name of a detector that is not available
 //   attach-error  what attach() fails with
 //   events        a FIFO; "exec PID PARENT UID FROM_LAUNCHER SLOT PATH<tab>ARGUMENT..." is the start of a
-//   program, with the
-//                 path as its first argument; "foreground SLOT" another game that is played; a line
-//                 "REASON|MESSAGE" is an ejection, "restart" a restart request
+//                 program, with the path as its first argument; "foreground SLOT" another game that is
+//                 played; a line "REASON|MESSAGE" is an ejection, "restart" a restart request
 //
 // and reads
 //
@@ -109,9 +108,7 @@ class FileBackend : public kernel::Backend {
   void set_exec_filter(const kernel::ExecFilter&) override {}
   void watch_launcher(pid_t) override {}
   void add_audio_server(pid_t) override {}
-  void set_foreground_game(uint32_t game_id) override {
-    (void)replace_file(folder_ / "foreground", std::to_string(game_id) + "\n", 0644);
-  }
+  void set_foreground_game(uint32_t) override {}
   void set_tunables(const kernel::TunableValues& values) override {
     std::string text;
     for (const auto& [name, value] : values) text += name + " " + std::to_string(value) + "\n";
