@@ -102,6 +102,31 @@ class FramesFigures(unittest.TestCase):
         self.assertFalse(rows["background work, 60 Hz, ours / default"].met())
 
 
+class ClicksFigures(unittest.TestCase):
+    def rows(self, rivals, **input_us):
+        def of(us):
+            game, background = block()
+            return totals(({**game, "input": {"latency": {"raw_ns": [us * 1000] * 100}}}, background))
+
+        return by_name(figures.clicks_figures("load", {name: of(us) for name, us in input_us.items()}, "7.3", rivals))
+
+    def test_on_a_loaded_machine_are_held_to_the_default_and_to_real_time(self):
+        what = "input event to game thread p99, load, ours"
+        rows = self.rows(("default", "rr"), default=3000, rr=100, ours=140)
+        self.assertTrue(rows[what + " / default"].met() and rows[what + " / rr"].met())
+        self.assertIsNone(rows[what].met())
+        rows = self.rows(("default", "rr"), default=3000, rr=100, ours=201)
+        self.assertFalse(rows[what + " / default"].met() or rows[what + " / rr"].met())
+
+    def test_on_an_idle_one_to_a_time(self):
+        what = "input event to game thread p99, load, ours"
+        self.assertTrue(self.rows((), default=50, ours=200)[what].met())
+        rows = self.rows((), default=50, ours=201)
+        self.assertFalse(rows[what].met())
+        self.assertIsNone(rows["input event to game thread p99, load, default"].met())
+        self.assertEqual(len(rows), 2)
+
+
 class ATable(unittest.TestCase):
     def test_aligns_numbers_to_the_right(self):
         self.assertEqual(figures.table(["a", "n"], [["xyz", "1"], ["x", "100"]]),

@@ -40,6 +40,7 @@ struct Options {
   double audio_us = 50;
   uint16_t net_port = 0;
   std::string input_device;
+  double input_us = 0;
   std::string live_path;
   bool realtime = false;
   bool raw = false;
@@ -69,7 +70,8 @@ LiveTotals& map_live_totals(const std::string& path) {
 class Game {
  public:
   explicit Game(const Options& options) : options_(options), live_(map_live_totals(options.live_path)) {
-    if (!options.input_device.empty()) input_ = std::make_unique<Input>(options.input_device);
+    if (!options.input_device.empty())
+      input_ = std::make_unique<Input>(options.input_device, options.iterations(options.input_us));
     if (options.net_port != 0) net_ = std::make_unique<Net>(options.net_port);
     if (options.audio) audio_ = std::make_unique<Audio>(options.iterations(options.audio_us));
     if (options.jobs > 0) {
@@ -170,6 +172,7 @@ void add_options(CLI::App& app, Options& options) {
   app.add_option("--audio-us", options.audio_us, "Work of one call-back");
   app.add_option("--net", options.net_port, "UDP at 60 Hz to an echo at this port of the loopback device");
   app.add_option("--input", options.input_device, "Read this evdev device");
+  app.add_option("--input-us", options.input_us, "Work of the thread that reads it, after each read");
   app.add_option("--live", options.live_path, "Keep running totals in this file (see frame.h)");
   app.add_flag("--rr", options.realtime, "SCHED_RR for every thread but the streamers");
   app.add_flag("--raw", options.raw, "Report every sample");

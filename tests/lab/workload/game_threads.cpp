@@ -3,7 +3,6 @@
 
 #include <arpa/inet.h>
 #include <fcntl.h>
-#include <linux/input.h>
 #include <netinet/in.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -93,7 +92,7 @@ nlohmann::json Net::report(bool raw) const {
   return {{"lost", lost_}, {"round_trip", round_trip_.summary(raw)}, {"delivery", delivery_.summary(raw)}};
 }
 
-Input::Input(const std::string& device) {
+Input::Input(const std::string& device, uint64_t work_iterations) : work_iterations_(work_iterations) {
   device_ = open(device.c_str(), O_RDONLY | O_CLOEXEC);
   if (device_ < 0) fail(device);
   int clock = CLOCK_MONOTONIC;
@@ -110,16 +109,20 @@ void Input::run(const Interval& interval) {
     const ssize_t bytes = read(device_, events.data(), sizeof events);
     if (bytes < 0 && errno == EINTR) continue;
     if (bytes <= 0) return;  // unplugged
-    const int64_t read_ns = now_ns();
-    const std::scoped_lock lock(mutex_);
-    for (size_t i = 0; i < static_cast<size_t>(bytes) / sizeof(input_event); ++i) {
-      if (events[i].type != EV_SYN) continue;
-      if (events[i].code == SYN_DROPPED) ++dropped_;
-      if (events[i].code != SYN_REPORT) continue;
-      const int64_t event_ns = events[i].input_event_sec * ns_per_s + events[i].input_event_usec * ns_per_us;
-      if (interval.contains(event_ns)) latency_.add(read_ns - event_ns);
-      if (oldest_ns_ == 0) oldest_ns_ = event_ns;
-    }
+    take({events.data(), static_cast<size_t>(bytes) / sizeof(input_event)}, now_ns(), interval);
+    spin(work_iterations_);
+  }
+}
+
+void Input::take(std::span<const input_event> events, int64_t read_ns, const Interval& interval) {
+  const std::scoped_lock lock(mutex_);
+  for (const input_event& event : events) {
+    if (event.type != EV_SYN) continue;
+    if (event.code == SYN_DROPPED) ++dropped_;
+    if (event.code != SYN_REPORT) continue;
+    const int64_t event_ns = event.input_event_sec * ns_per_s + event.input_event_usec * ns_per_us;
+    if (interval.contains(event_ns)) latency_.add(read_ns - event_ns);
+    if (oldest_ns_ == 0) oldest_ns_ = event_ns;
   }
 }
 

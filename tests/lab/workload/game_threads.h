@@ -4,8 +4,11 @@
 // records how late it was. All of them are of the kind that must never wait for a busy CPU.
 #pragma once
 
+#include <linux/input.h>
+
 #include <cstdint>
 #include <mutex>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -60,7 +63,8 @@ struct Datagram {
 // return of read(). Events are then taken by the frame.
 class Input {
  public:
-  explicit Input(const std::string& device);  // throws std::system_error
+  // `work_iterations`: what each read() is followed by. Throws std::system_error.
+  Input(const std::string& device, uint64_t work_iterations);
   ~Input();
   Input(const Input&) = delete;
   Input& operator=(const Input&) = delete;
@@ -74,8 +78,11 @@ class Input {
   nlohmann::json report(bool raw) const;
 
  private:
+  void take(std::span<const input_event> events, int64_t read_ns, const Interval& interval);
+
   static constexpr size_t most_samples = 60 * 1000;
   int device_ = -1;
+  uint64_t work_iterations_;
   mutable std::mutex mutex_;
   int64_t oldest_ns_ = 0;
   int64_t dropped_ = 0;
