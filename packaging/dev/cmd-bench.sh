@@ -3,16 +3,39 @@
 # shellcheck source=packaging/dev/cmd-lab.sh
 . "$ROOT/packaging/dev/cmd-lab.sh"
 
+# What needs no kernel of ours, at the speed of this machine: the row that is about a million calls.
+bench_host() { # FIGURES
+	in_sandbox env -C /src/tests/bus PYTHONDONTWRITEBYTECODE=1 GAMESCHEDD_FAKE=/dev-cache/build/tests/bus/gameschedd-fake \
+		GAMESCHED_REGISTRATIONS=/dev-cache/build/tests/bus/registrations GAMESCHED_PAIRS="${GAMESCHED_PAIRS:-1000000}" \
+		GAMESCHED_FIGURES="$1" python3 -m unittest -q test_registrations
+}
+
+join_figures() { # SHARE PART...
+	GAMESCHED_SHARE=$1 in_sandbox python3 -c '
+import json, sys
+print(json.dumps({"figures": [row for part in sys.argv[1:] for row in json.load(open(part))["figures"]]}, indent=1))' "${@:2}"
+}
+
 # The figures are wanted on the newest and on the oldest kernel; each boots once and runs all of it.
 cmd_bench() {
-	local json='' kernels='7.3 6.16' share=$DEV/bench live=--no-live series failed=0 options=() parts=()
+	local json='' kernels='7.3 6.16' share=$DEV/bench live=--no-live series failed=0 options=() parts=() host=yes
 	while [ $# -gt 0 ]; do
 		case $1 in
-		--json) json=${2:?--json needs a file}; shift 2 ;;
+		--json)
+			# Without a file: on standard output, and all else on the other.
+			if [ $# -gt 1 ] && [[ $2 != -* ]]; then json=$2; shift; else json=-; exec 3>&1 1>&2; fi
+			shift
+			;;
 		--kernel) kernels=${2:?--kernel needs a series: $LAB_KERNELS}; shift 2 ;;
 		--blocks | --seconds | --rivals) options+=("$1" "${2:?$1 needs a value}"); shift 2 ;;
 		-*) die "bench: unknown option '$1' (./dev help)" ;;
-		*) options+=("$1"); shift ;;
+		*)
+			# Groups and scenarios: of the host's rows there is the group BUS.
+			[ "$host" = yes ] && host=no
+			if [[ ${1^^} = BUS ]]; then host=wanted; fi
+			options+=("$1")
+			shift
+			;;
 		esac
 	done
 	[ -t 1 ] && live=--live
@@ -25,12 +48,18 @@ cmd_bench() {
 		(cmd_lab --kernel "$series" --share "$share" -- bench "$live" --json "/mnt/share/$series.json" "${options[@]}") || failed=1
 		if [ -f "$share/$series.json" ]; then parts+=("/share/$series.json"); fi
 	done
+	if [ "$host" != no ]; then
+		say "figures on this machine"
+		GAMESCHED_SHARE=$share bench_host /share/host.json || failed=1
+		if [ -f "$share/host.json" ]; then parts+=(/share/host.json); fi
+	fi
 	if [ -n "$json" ] && [ ${#parts[@]} -gt 0 ]; then
-		GAMESCHED_SHARE=$share in_sandbox python3 -c '
-import json, sys
-print(json.dumps({"figures": [row for part in sys.argv[1:] for row in json.load(open(part))["figures"]]}, indent=1))' \
-			"${parts[@]}" >"$json"
-		say "figures written to $json"
+		if [ "$json" = - ]; then
+			join_figures "$share" "${parts[@]}" >&3
+		else
+			join_figures "$share" "${parts[@]}" >"$json"
+			say "figures written to $json"
+		fi
 	fi
 	return "$failed"
 }

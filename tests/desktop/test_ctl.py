@@ -166,6 +166,9 @@ class Configuration(DesktopTest):
         good = self.check()
         self.assertEqual((good.returncode, good.stdout, good.stderr), (0, f"{file}: good\n", ""))
         self.assertIn("[profiles.mine]", self.check("show").stdout)
+        shown = json.loads(self.check("show", "--json").stdout)
+        self.assertEqual((shown["files"], shown["config"]["profiles"]["mine"]["description"], shown["config"]["linger_s"]),
+                         ([str(file)], "own", 5))
         file.write_text("profile = 'mini'\n")
         bad = self.check()
         self.assertEqual((bad.returncode, bad.stdout), (1, ""))

@@ -197,6 +197,15 @@ class Guest:
         self._stack.callback(program.end)
         return program, program.await_ready()
 
+    @contextlib.contextmanager
+    def running(self, name: str, *options):
+        """A program that runs meanwhile, and the word of its ready line."""
+        program = Program([self.path(name), *map(str, options)], self._directory())
+        try:
+            yield program.await_ready()
+        finally:
+            program.end()
+
     def calibrate(self) -> dict:
         """On the idle machine: nothing else may run meanwhile."""
         return json.loads(output_of([self.path("calibrate")]))

@@ -92,22 +92,26 @@ def clicks(context: Context) -> list[Figure]:
 
     A thread that only reads uses next to nothing, and the default scheduler lets it wait for no more than one slice:
     seven times what SCHED_RR needs. One that acts upon the events uses its share, and waits for everybody's."""
-    fast, usual = (start_mouse(context.guest, context.screen, hz) for hz in (1000, 125))
-    if fast is None or usual is None:
-        return []
     rows = []
-    for load, against in ((loads.clicks(144, fast, hogs=0), ()),
-                          (loads.clicks(144, fast, hogs=16), (figures.REALTIME,)),
-                          (loads.clicks(144, usual, hogs=16, work_us=300), (figures.DEFAULT, figures.REALTIME))):
-        rows += figures.clicks_figures(load.name, compare(context, load), context.guest.kernel, against)
+
+    def measure(load: Load, *rivals: str) -> None:
+        rows.extend(figures.clicks_figures(load.name, compare(context, load), context.guest.kernel, rivals))
+
+    subprocess.run(["modprobe", "-a", "uinput", "evdev"], capture_output=True)  # built in, perhaps
+    # One mouse at a time: the other's process would be in the way.
+    with context.guest.running("mouse", "--hz", 1000) as device:
+        measure(loads.clicks(144, device, hogs=0))
+        measure(loads.clicks(144, device, hogs=16), figures.REALTIME)
+    with context.guest.running("mouse", "--hz", 125) as device:
+        measure(loads.clicks(144, device, hogs=16, work_us=300), figures.DEFAULT, figures.REALTIME)
     return rows
 
 
-def start_mouse(guest: Guest, screen: Screen, hz: int = 1000) -> str | None:
-    """The event device of a mouse that moves; None where the kernel has no uinput."""
+def start_mouse(guest: Guest, screen: Screen) -> str | None:
+    """The event device of a mouse that moves at 1000 Hz; None where the kernel has no uinput."""
     subprocess.run(["modprobe", "-a", "uinput", "evdev"], capture_output=True)  # built in, perhaps
     try:
-        return guest.service("mouse", "--hz", hz)[1]
+        return guest.service("mouse", "--hz", 1000)[1]
     except BenchError as error:
         screen.say(f"Without input: {error}")
         return None
