@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "desktop/run/detach.h"
@@ -131,6 +132,14 @@ Arguments parse(int argc, char** argv) {
   return arguments;
 }
 
+// The kernel lets an ordinary thread sleep 50 us longer than it asked, to bundle wake-ups; a real-time thread
+// not. What waits for the next frame or period of sound should not oversleep either. Threads and children
+// inherit this.
+void end_sleeps_in_time() {
+  constexpr unsigned long slack_ns = 1;
+  prctl(PR_SET_TIMERSLACK, slack_ns);
+}
+
 // Tells what there is to tell of it.
 void register_game(Arguments& arguments) {
   // Refused here as gameschedd would refuse it; the game matters more than its options.
@@ -147,7 +156,10 @@ void register_game(Arguments& arguments) {
   const gamesched::run::Registration registration = gamesched::run::register_self(options);
   if (!registration.done) {
     print_line(problem("%.400s; running the game unregistered", registration.problem.data()));
-  } else if (registration.problem.front() != '\0') {
+    return;
+  }
+  end_sleeps_in_time();
+  if (registration.problem.front() != '\0') {
     print_line(problem("%.350s; running the game without profile '%.64s'", registration.problem.data(),
                        options.profile));
   }

@@ -78,6 +78,13 @@ class TheGame(DesktopTest):
         nowhere = {"DBUS_SYSTEM_BUS_ADDRESS": "unix:path=/nonexistent"}
         self.assertEqual(self.seen_by(RUN, env=nowhere), self.seen_by(env=nowhere))
 
+    def test_sleeps_end_in_time_for_a_registered_game_alone(self):
+        slack = lambda *launcher, **options: int(self.execute(*launcher, "cat", "/proc/self/timerslack_ns", **options).stdout)
+        nowhere = {"DBUS_SYSTEM_BUS_ADDRESS": "unix:path=/nonexistent"}
+        self.assertEqual(slack(RUN), 1)
+        self.assertEqual(slack(RUN, env=nowhere), slack())
+        self.assertGreater(slack(), 1)
+
     def test_keeps_a_signal_mask_and_ignored_signals_it_was_given(self):
         def unusual():
             signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR2, signal.SIGPIPE})

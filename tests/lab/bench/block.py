@@ -68,12 +68,17 @@ def play(
     companions: list[tuple[str, tuple]] = (),
     watch: Watch | None = None,
     on_tick: Callable[[], None] | None = None,
+    first_cpu: int = 0,
 ) -> list[dict]:
     """Results of the game, the hogs and the companions, in this order. With `watch`, on_tick is called
-    some times a second; else the orchestrator sleeps for the whole interval."""
+    some times a second; else the orchestrator sleeps for the whole interval.
+
+    The game's threads enter the interval on `first_cpu` and those after it. Under emulation the CPUs are not equal: the
+    same thread takes twice as long on one as on another. Most rivals leave a thread where it is, so chance
+    would decide the comparison: all rivals of a block begin alike, and each block on another CPU."""
     game_options = ("--raw", "--iterations-per-us", machine.iterations_per_us,
                     "--unit-iterations", UNIT_ITERATIONS, *load.game, *rival.game_options,
-                    *(("--live", watch.path) if watch else ()))
+                    "--first-cpu", first_cpu, *(("--live", watch.path) if watch else ()))
     rival.prepare()
     with contextlib.ExitStack() as stack:
         # Companions first: what they do before they are ready, they do on an idle machine. Then the game

@@ -43,7 +43,7 @@ def compare(context: Context, load: Load) -> dict[str, Totals]:
                 context.screen.update(f"{title} missed {watch.missed:>4}  {watch.bars()}")
 
             game, background = play(context.guest, context.machine, rival, load, context.timing,
-                                    watch=watch, on_tick=tick)
+                                    watch=watch, on_tick=tick, first_cpu=number)
             totals[rival.name].add(game, background, context.machine.costs)
             context.screen.finish(title + block_line(game, background, context.machine))
     context.screen.say(figures.rivals_table(totals))

@@ -11,7 +11,9 @@
 #include <functional>
 #include <iostream>
 #include <memory>
+#include <mutex>
 #include <new>
+#include <optional>
 #include <system_error>
 #include <thread>
 #include <vector>
@@ -43,6 +45,7 @@ struct Options {
   double input_us = 0;
   std::string live_path;
   bool realtime = false;
+  std::optional<unsigned> first_cpu;
   bool raw = false;
   unsigned frames = 0;
 
@@ -115,6 +118,7 @@ class Game {
     }
     start([this] { loop_->run(interval_, live_); });
     const bool in_time = options_.control.announce_and_arm(interval_);
+    if (options_.first_cpu) spread_over_cpus();
     threads.back().join();  // with --frames the loop may end before the interval
     if (!interval_.over(now_ns())) interval_.set(interval_.start_ns(), now_ns());
     threads.clear();
@@ -139,10 +143,22 @@ class Game {
   }
 
  private:
+  // Just before the interval, when a scheduler that learns has learned: until then threads may have moved.
+  void spread_over_cpus() const {
+    constexpr int64_t bound_ns = 100'000'000, settled_ns = 50'000'000;
+    sleep_until_ns(interval_.start_ns() - settled_ns - bound_ns);
+    const std::scoped_lock lock(tids_lock_);
+    for (unsigned i = 0; i < frame_tids_.size(); i++) bind_to_cpu(frame_tids_[i], *options_.first_cpu + i);
+    sleep_until_ns(interval_.start_ns() - settled_ns);
+    for (const pid_t tid : frame_tids_) unbind(tid);
+  }
+
   // A thread that the frame, the ear or the hand waits for: exactly those are SCHED_RR with --rr.
   void begin_frame_thread() const {
     hide_name();
     if (options_.realtime) set_realtime(SCHED_RR, 1);
+    const std::scoped_lock lock(tids_lock_);
+    frame_tids_.push_back(gettid());
   }
 
   const Options& options_;
@@ -154,6 +170,8 @@ class Game {
   std::unique_ptr<JobPool> pool_;
   std::unique_ptr<FrameLoop> loop_;
   std::vector<WorkCounter> streamed_;
+  mutable std::mutex tids_lock_;
+  mutable std::vector<pid_t> frame_tids_;
 };
 
 void add_options(CLI::App& app, Options& options) {
@@ -175,6 +193,9 @@ void add_options(CLI::App& app, Options& options) {
   app.add_option("--input-us", options.input_us, "Work of the thread that reads it, after each read");
   app.add_option("--live", options.live_path, "Keep running totals in this file (see frame.h)");
   app.add_flag("--rr", options.realtime, "SCHED_RR for every thread but the streamers");
+  app.add_option("--first-cpu", options.first_cpu,
+                 "The threads that a frame waits for enter the interval on this CPU, the next, and so on; "
+                 "they may leave");
   app.add_flag("--raw", options.raw, "Report every sample");
 }
 

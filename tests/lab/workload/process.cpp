@@ -5,6 +5,7 @@
 #include <sched.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <csignal>
@@ -40,6 +41,34 @@ void set_realtime(int policy, int priority) {
   const sched_param parameters{.sched_priority = priority};
   const int error = pthread_setschedparam(pthread_self(), policy, &parameters);
   if (error != 0) throw std::system_error(error, std::generic_category(), "real-time scheduling");
+}
+
+namespace {
+
+cpu_set_t allowed_cpus() {
+  cpu_set_t cpus;
+  if (sched_getaffinity(getpid(), sizeof cpus, &cpus) < 0) {
+    throw std::system_error(errno, std::generic_category(), "sched_getaffinity");
+  }
+  return cpus;
+}
+
+}  // namespace
+
+void bind_to_cpu(pid_t tid, unsigned number) {
+  const cpu_set_t all = allowed_cpus();
+  auto left = number % static_cast<unsigned>(CPU_COUNT(&all));
+  unsigned cpu = 0;
+  while (!CPU_ISSET(cpu, &all) || left-- > 0) cpu++;
+  cpu_set_t one;
+  CPU_ZERO(&one);
+  CPU_SET(cpu, &one);
+  sched_setaffinity(tid, sizeof one, &one);
+}
+
+void unbind(pid_t tid) {
+  const cpu_set_t all = allowed_cpus();
+  sched_setaffinity(tid, sizeof all, &all);
 }
 
 void die_with_parent() {
