@@ -30,6 +30,7 @@
 #include "service/policy/profile_control.h"
 #include "service/policy/profile_store.h"
 #include "service/util/log.h"
+#include "service/util/login.h"
 #include "service/util/realtime.h"
 #include "service/util/time.h"
 
@@ -160,6 +161,10 @@ Daemon::Daemon(const Options& options, const MakeBackend& make_backend)
   finder_.on_refused = [](const games::Sighting& sighting, const Error& error) {
     log::warning("A game that was found (process " + std::to_string(sighting.pid) +
                  ") is not scheduled: " + error.message);
+  };
+  finder_.on_announced = [this](uid_t uid) {
+    // Those whom polkit lets register a game.
+    if (uid == 0 || is_at_a_seat(uid)) attachment_.expect_game();
   };
   backend_->on_foreground = [this](uint32_t slot) { registry_.set_foreground(slot); };
   registry_.on_ended = [this](const games::Game& game, games::EndReason reason) {

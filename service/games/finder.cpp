@@ -14,6 +14,8 @@
 namespace gamesched::games {
 namespace {
 
+constexpr const char* announcer = "gamesched-run";
+
 // Most storms are over by then, and nobody sees a game's first second.
 constexpr uint64_t look_again_after_usec = usec_per_sec;
 // What a look took, times this, passes before the next: two per cent of a processor at most.
@@ -48,10 +50,14 @@ Finder::~Finder() {
 
 void Finder::configure(std::vector<DetectionRule> rules, bool enabled) {
   detector_.configure(std::move(rules), read_desktop_games(desktop_folders()), enabled);
-  backend_.set_exec_filter(detector_.filter());
+  kernel::ExecFilter filter = detector_.filter();
+  filter.names[announcer] |= kernel::ExecFilter::reported;
+  backend_.set_exec_filter(filter);
 }
 
 void Finder::started(const kernel::ProgramStart& start) {
+  if (on_announced && start.game_id == 0 && start.path.substr(start.path.rfind('/') + 1) == announcer)
+    on_announced(start.uid);
   detector_.program_started({.pid = start.pid,
                              .parent = start.parent,
                              .uid = start.uid,

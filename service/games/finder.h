@@ -23,6 +23,8 @@ class Finder {
   Finder(const Finder&) = delete;
   Finder& operator=(const Finder&) = delete;
 
+  // gamesched-run was started: it will ask for a game within seconds, if its user may.
+  std::function<void(uid_t)> on_announced;
   // One that could not be taken in; the game runs, unscheduled.
   std::function<void(const Sighting&, const Error&)> on_refused;
 

@@ -7,6 +7,12 @@
 #include "service/util/time.h"
 
 namespace gamesched::policy {
+namespace {
+
+// gamesched-run waits for an answer no longer.
+constexpr uint64_t expected_for_usec = 3 * usec_per_sec;
+
+}  // namespace
 
 Attachment::Attachment(Loop& loop, kernel::Backend& backend, Controller controller,
                        std::function<std::size_t()> games)
@@ -39,6 +45,7 @@ Attachment::~Attachment() {
 Facts Attachment::facts() const {
   Facts facts{.now_usec = monotonic_usec(),
               .games = games_(),
+              .expected_until_usec = expected_until_usec_,
               .kernel = backend_.state(),
               .support = backend_.support(),
               .attached = backend_.attached(),
@@ -111,6 +118,11 @@ Status Attachment::status() {
   const Status now = controller_.status(facts());
   if (now != published_ && !shut_down_) schedule();
   return now;
+}
+
+void Attachment::expect_game() {
+  expected_until_usec_ = monotonic_usec() + expected_for_usec;
+  update();
 }
 
 void Attachment::set_enabled(bool enabled) {

@@ -33,6 +33,9 @@ class Attachment {
   void update();
   void schedule() { later_.schedule(); }
 
+  // A game is on its way. What comes with it (the bus, polkit, the start of programs) need not wait its turn
+  // on a busy machine if the scheduler is there first.
+  void expect_game();
   void set_enabled(bool enabled);
   void configure(const Config& config);
   // The profile in effect keeps the scheduler away; "": it does not.
@@ -61,6 +64,7 @@ class Attachment {
   Defer later_;
   std::unique_ptr<Io> events_, state_events_;
   std::string off_profile_;
+  uint64_t expected_until_usec_ = 0;
   Status published_;
   bool shut_down_ = false;
 };

@@ -95,10 +95,16 @@ bool Controller::wanted(const Facts& facts) const {
     case AttachMode::Game:
       break;
   }
-  if (facts.games > 0) return true;
+  if (facts.games > 0 || facts.now_usec < facts.expected_until_usec) return true;
   // The linger keeps, it never attaches.
-  const uint64_t until_usec = last_game_ended_usec_ + config_.linger_s * usec_per_sec;
-  return facts.attached && last_game_ended_usec_ != 0 && facts.now_usec < until_usec;
+  return facts.attached && facts.now_usec < kept_until_usec(facts);
+}
+
+// How long it stays attached without a game.
+uint64_t Controller::kept_until_usec(const Facts& facts) const {
+  const uint64_t linger_usec =
+      last_game_ended_usec_ != 0 ? last_game_ended_usec_ + config_.linger_s * usec_per_sec : 0;
+  return std::max(linger_usec, facts.expected_until_usec);
 }
 
 void Controller::note_games(const Facts& facts) {
@@ -120,7 +126,7 @@ Decision Controller::decide(const Facts& facts) {
   if (facts.attached) {
     const bool lingers = config_.attach == AttachMode::Game && facts.games == 0;
     if (!lingers) return {};
-    return {Action::None, last_game_ended_usec_ + config_.linger_s * usec_per_sec};
+    return {Action::None, kept_until_usec(facts)};
   }
   if (stays_off_) return {};
   if (in_transition(facts)) return {Action::None, facts.now_usec + transition_recheck_usec};
@@ -213,6 +219,8 @@ Status Controller::running(const Facts& facts) const {
   const std::string doing = facts.games > 0 ? "Scheduling " + count(facts.games, "game") + "."
                             : config_.attach == AttachMode::Always
                                 ? "Attached, as the configuration says; no game runs."
+                            : facts.now_usec < facts.expected_until_usec
+                                ? "A game is about to start."
                                 : "The last game has ended; the scheduler leaves in a few seconds.";
   if (facts.missing_detectors.empty()) return {State::Active, doing};
   return {State::Degraded, doing + " Not available on this system: " + joined(facts.missing_detectors) +

@@ -5,8 +5,8 @@
 // Pure: facts and time come in, one action and one status come out; the
 // Attachment carries the action out and reports back. The rules:
 //
-//   wanted      enabled, and: attach = always; or a game runs; or the last game
-//               ended less than linger_s ago while attached.
+//   wanted      enabled, and: attach = always; or a game runs, or is expected; or the last
+//               game ended less than linger_s ago while attached.
 //   enables     at least 2 s apart (the kernel's enable path has had races).
 //   ejection    the kernel removed us by an error: tried again after 1, 5, 30 s; the
 //               third within 10 minutes is the last until SetEnabled(true).
@@ -55,6 +55,7 @@ struct Status {
 struct Facts {
   uint64_t now_usec = 0;
   std::size_t games = 0;
+  uint64_t expected_until_usec = 0;  // a game has announced itself: it is there by then, or will not be
   kernel::SchedState kernel;
   kernel::Support support;
   bool attached = false;          // Backend::attached()
@@ -98,6 +99,7 @@ class Controller {
 
  private:
   bool wanted(const Facts& facts) const;
+  uint64_t kept_until_usec(const Facts& facts) const;
   void forget_trouble();
   void note_games(const Facts& facts);
   uint32_t ejections_since(uint64_t usec) const;

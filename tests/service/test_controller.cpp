@@ -16,6 +16,7 @@ class AController : public testing::Test {
   Controller controller{Config{}, true};
   Facts facts{.now_usec = 100 * usec_per_sec,
               .games = 0,
+              .expected_until_usec = 0,
               .kernel = {Value::Disabled, "", 0},
               .support = {true, ""},
               .attached = false,
@@ -61,6 +62,37 @@ TEST_F(AController, SleepsWithoutATimerWhenNoGameRuns) {
   EXPECT_EQ(decision.action, Action::None);
   EXPECT_FALSE(decision.wake_at_usec);
   EXPECT_EQ(state(), State::Standby);
+}
+
+TEST_F(AController, AttachesForAGameThatAnnouncesItself) {
+  facts.expected_until_usec = facts.now_usec + 3 * usec_per_sec;
+  EXPECT_EQ(settle().wake_at_usec, facts.expected_until_usec);
+  EXPECT_EQ(enables, 1);
+  EXPECT_EQ(reason(), "A game is about to start.");
+  facts.games = 1;
+  EXPECT_FALSE(settle().wake_at_usec);
+  pass(10 * usec_per_sec);
+  settle();
+  EXPECT_EQ(state(), State::Active);
+}
+
+TEST_F(AController, DetachesWhenAnAnnouncedGameDoesNotCome) {
+  facts.expected_until_usec = facts.now_usec + 3 * usec_per_sec;
+  settle();
+  pass(3 * usec_per_sec);
+  EXPECT_EQ(decide().action, Action::Detach);
+  EXPECT_FALSE(settle().wake_at_usec);
+  EXPECT_EQ(state(), State::Standby);
+}
+
+TEST_F(AController, AnAnnouncedGameChangesNothingWhereNoneWouldBeScheduled) {
+  facts.expected_until_usec = facts.now_usec + 3 * usec_per_sec;
+  controller.set_enabled(false);
+  EXPECT_EQ(decide().action, Action::None);
+  Config never;
+  never.attach = AttachMode::Never;
+  controller = Controller(never, true);
+  EXPECT_EQ(decide().action, Action::None);
 }
 
 TEST_F(AController, AttachesForTheFirstGameAndThenSleeps) {

@@ -28,6 +28,18 @@ class Games(ServiceTest):
         wait_for_state("standby")
         self.assertEqual(kernel_state(), "disabled")
 
+    def test_the_scheduler_comes_before_the_registration_and_leaves_when_none_follows(self):
+        nowhere = {**os.environ, "DBUS_SYSTEM_BUS_ADDRESS": "unix:path=/nonexistent"}
+        self.game("sleep", "1000", env=nowhere, stderr=subprocess.DEVNULL)
+        wait_for_kernel("enabled")
+        self.assertEqual(games(), [])
+        wait_for_state("standby")
+        self.assertEqual(kernel_state(), "disabled")
+
+    def test_it_does_not_come_for_who_may_not_register(self):
+        run("su", PLAYER, "-c", "gamesched-run true", check=False)
+        self.assertEqual((state(), kernel_state()), ("standby", "disabled"))
+
     def test_BUS2_exit_status_and_signals_are_the_games_own(self):
         self.assertEqual(self.game("sh", "-c", "exit 7").wait(), 7)
         self.assertEqual(self.game("/nonexistent", stderr=subprocess.DEVNULL).wait(), 127)
