@@ -3,7 +3,6 @@
 
 #include <gio/gunixfdlist.h>
 
-#include <algorithm>
 #include <cstring>
 
 namespace gamesched::gamemode {
@@ -15,9 +14,6 @@ constexpr const char* error_prefix = "org.gamesched.Error.";
 
 // As long as gamesched-run waits, and for the same reason: it covers the start of gameschedd by the bus.
 constexpr int timeout_msec = 3'000;
-// The system bus is not restarted on a machine that is meant to go on; these are for the one that is.
-constexpr unsigned reconnect_min_msec = 1'000;
-constexpr unsigned reconnect_max_msec = 30'000;
 
 std::string without_prefix(const char* remote) {
   return g_str_has_prefix(remote, error_prefix) ? remote + std::strlen(error_prefix) : "";
@@ -32,11 +28,22 @@ struct Scheduler::Call {
   Done done;                       // or empty
 };
 
-Scheduler::Scheduler() : cancelled_(g_cancellable_new()) {}
+Scheduler::Scheduler() : cancelled_(g_cancellable_new()), service_(service) {
+  service_.on_connected = [this] {
+    for (auto& call : std::exchange(before_connected_, {})) send(std::move(call));
+  };
+  service_.on_no_bus = [this](const std::string& problem) {
+    for (auto& call : std::exchange(before_connected_, {})) {
+      if (call->done) call->done({.kind = Answer::Kind::Absent, .game = {}, .problem = problem});
+    }
+  };
+  service_.on_owner = [this] {
+    if (on_new_owner) on_new_owner();
+  };
+}
 
 Scheduler::~Scheduler() {
   g_cancellable_cancel(cancelled_.get());
-  lost();
 }
 
 void Scheduler::register_game(int pidfd, const std::string& name, Done done) {
@@ -53,22 +60,22 @@ void Scheduler::register_game(int pidfd, const std::string& name, Done done) {
 }
 
 void Scheduler::unregister_game(const std::string& game) {
-  if (owner_.empty()) return;  // whoever comes next is told what there is then
+  if (service_.owner().empty()) return;  // whoever comes next is told what there is then
   GVariant* const arguments = g_variant_new("(o)", game.c_str());
   send(std::unique_ptr<Call>(
       new Call{"UnregisterGame", glib::Owned<GVariant>(g_variant_ref_sink(arguments)), nullptr, {}}));
 }
 
 void Scheduler::send(std::unique_ptr<Call> call) {
-  if (!connection_) {
+  if (service_.connection() == nullptr) {
     before_connected_.push_back(std::move(call));
-    return connect();
+    return service_.connect();
   }
   GVariant* const arguments = call->arguments.get();
   GUnixFDList* const files = call->files.get();
   const char* const method = call->method;
   const GVariantType* const type = call->done ? G_VARIANT_TYPE("(o)") : G_VARIANT_TYPE("()");
-  g_dbus_connection_call_with_unix_fd_list(connection_.get(), service, object, service, method, arguments,
+  g_dbus_connection_call_with_unix_fd_list(service_.connection(), service, object, service, method, arguments,
                                            type, G_DBUS_CALL_FLAGS_NONE, timeout_msec, files,
                                            cancelled_.get(), on_answer, call.release());
 }
@@ -120,75 +127,6 @@ Answer Scheduler::answer_of(const GError* error) {
                            : Answer::Kind::Absent,
           .game = {},
           .problem = message};
-}
-
-void Scheduler::connect() {
-  if (connecting_ || connection_) return;
-  reconnect_.cancel();
-  const glib::Text address(g_dbus_address_get_for_bus_sync(G_BUS_TYPE_SYSTEM, nullptr, nullptr));
-  connecting_ = true;
-  // Not g_bus_get(): that connection is shared, and does not come back when the bus does.
-  g_dbus_connection_new_for_address(
-      address ? address.get() : "",
-      static_cast<GDBusConnectionFlags>(G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_CLIENT |
-                                        G_DBUS_CONNECTION_FLAGS_MESSAGE_BUS_CONNECTION),
-      nullptr, cancelled_.get(), on_connected, this);
-}
-
-void Scheduler::on_connected(GObject* /*source*/, GAsyncResult* result, gpointer data) {
-  GError* raw = nullptr;
-  GDBusConnection* const connection = g_dbus_connection_new_for_address_finish(result, &raw);
-  const glib::Owned<GError> error(raw);
-  if (error && g_error_matches(raw, G_IO_ERROR, G_IO_ERROR_CANCELLED)) return;
-  auto& self = *static_cast<Scheduler*>(data);
-  self.connecting_ = false;
-  if (connection != nullptr) return self.connected(connection);
-
-  const std::string problem = std::string("no connection to the system bus: ") + error->message;
-  for (auto& call : std::exchange(self.before_connected_, {})) {
-    if (call->done) call->done({.kind = Answer::Kind::Absent, .game = {}, .problem = problem});
-  }
-  if (self.reconnect_msec_ != 0) {  // it was there before: games may wait for it
-    self.reconnect_ = glib::Source::after_msec(self.reconnect_msec_, [&self] { self.connect(); });
-    self.reconnect_msec_ = std::min(2 * self.reconnect_msec_, reconnect_max_msec);
-  }
-}
-
-void Scheduler::connected(GDBusConnection* connection) {
-  connection_.reset(connection);
-  reconnect_msec_ = 0;
-  g_dbus_connection_set_exit_on_close(connection, FALSE);
-  closed_handler_ = g_signal_connect(connection, "closed", G_CALLBACK(on_closed), this);
-  // Does not start it: that is for the first game.
-  watch_ = g_bus_watch_name_on_connection(connection, service, G_BUS_NAME_WATCHER_FLAGS_NONE, on_owner,
-                                          on_vanished, this, nullptr);
-  for (auto& call : std::exchange(before_connected_, {})) send(std::move(call));
-}
-
-void Scheduler::lost() {
-  if (watch_ != 0) g_bus_unwatch_name(std::exchange(watch_, 0U));
-  if (connection_) g_signal_handler_disconnect(connection_.get(), closed_handler_);
-  connection_.reset();
-  owner_.clear();
-}
-
-void Scheduler::on_closed(GDBusConnection* /*connection*/, gboolean /*remote*/, GError* /*error*/,
-                          gpointer data) {
-  auto& self = *static_cast<Scheduler*>(data);
-  self.lost();
-  self.reconnect_msec_ = reconnect_min_msec;
-  self.reconnect_ = glib::Source::after_msec(reconnect_min_msec, [&self] { self.connect(); });
-}
-
-void Scheduler::on_owner(GDBusConnection* /*connection*/, const char* /*name*/, const char* owner,
-                         gpointer data) {
-  auto& self = *static_cast<Scheduler*>(data);
-  self.owner_ = owner;
-  if (self.on_new_owner) self.on_new_owner();
-}
-
-void Scheduler::on_vanished(GDBusConnection* /*connection*/, const char* /*name*/, gpointer data) {
-  static_cast<Scheduler*>(data)->owner_.clear();
 }
 
 }  // namespace gamesched::gamemode

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "desktop/glib/memory.h"
+#include "desktop/glib/system_service.h"
 
 namespace gamesched::gamemode {
 
@@ -49,25 +50,12 @@ class Scheduler {
   struct Call;
 
   void send(std::unique_ptr<Call> call);
-  void connect();
-  void connected(GDBusConnection* connection);
-  void lost();
-  static void on_connected(GObject* source, GAsyncResult* result, gpointer self);
-  static void on_closed(GDBusConnection* connection, gboolean remote, GError* error, gpointer self);
-  static void on_owner(GDBusConnection* connection, const char* name, const char* owner, gpointer self);
-  static void on_vanished(GDBusConnection* connection, const char* name, gpointer self);
   static void on_answer(GObject* source, GAsyncResult* result, gpointer call);
   static Answer answer_of(const GError* error);
 
   glib::Owned<GCancellable> cancelled_;
-  glib::Owned<GDBusConnection> connection_;
-  bool connecting_ = false;
+  glib::SystemService service_;
   std::vector<std::unique_ptr<Call>> before_connected_;
-  gulong closed_handler_ = 0;
-  guint watch_ = 0;
-  std::string owner_;
-  glib::Source reconnect_;
-  unsigned reconnect_msec_ = 0;
 };
 
 }  // namespace gamesched::gamemode

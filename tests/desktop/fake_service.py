@@ -11,6 +11,8 @@
   --no-profiles  RegisterGame knows no option "profile"
   --room    RegisterGame answers LimitsExceeded to the games beyond N
 
+Tests steer it by org.gamesched.Fake: Say(state, reason), Eject(reason, detail, retry_in_s).
+
 Writes one JSON line to LOG when it owns the name ({"ready": true}) and one for each call, with the pid
 that a received pidfd names.
 """
@@ -52,6 +54,7 @@ class Service(dbus.service.Object):
         self.options = options
         self.log = log
         self.enabled = True
+        self.state, self.reason = options.state, f"The fake is {options.state}."
         self.profile = "balanced"
         self.holds = []
         self.games = {}
@@ -103,6 +106,7 @@ class Service(dbus.service.Object):
             "Since": dbus.UInt64(1_700_000_000_000_000 + len(self.games)),
             "TargetFps": options.get("target-fps", dbus.UInt32(0))}}
         self.answer(path, done, failed)
+        self.InterfacesAdded(path, self.games[path])
 
     @dbus.service.method(NAME, in_signature="o", async_callbacks=("done", "failed"))
     def UnregisterGame(self, path, done, failed):
@@ -111,17 +115,22 @@ class Service(dbus.service.Object):
         if game is None:
             return failed(Refused("NoSuchGame"))
         self.answer(None, done, failed)
+        self.InterfacesRemoved(path, [GAME])
 
     @dbus.service.method(NAME, in_signature="b", async_callbacks=("done", "failed"))
     def SetEnabled(self, enabled, done, failed):
         self.record(call="SetEnabled", enabled=bool(enabled))
-        self.enabled = bool(enabled)
+        if not self.options.fail:
+            self.enabled = bool(enabled)
+            self.say(self.options.state if enabled else "off")
         self.answer(None, done, failed)
 
     @dbus.service.method(NAME, in_signature="s", async_callbacks=("done", "failed"))
     def SetProfile(self, profile, done, failed):
         self.record(call="SetProfile", profile=str(profile))
-        self.profile = str(profile)
+        if not self.options.fail:
+            self.profile = str(profile)
+            self.PropertiesChanged(NAME, {"Profile": profile}, ["ActiveProfile"])
         self.answer(None, done, failed)
 
     @dbus.service.method(NAME, in_signature="sss", out_signature="u", async_callbacks=("done", "failed"))
@@ -140,7 +149,7 @@ class Service(dbus.service.Object):
         self.record(call="GetAll", interface=str(interface))
         missing = [("process", True, ""), ("input", False, "no symbol input_event\x1b[31m")]
         self.answer(dbus.Dictionary({
-            "Version": "9.9.9", "State": self.options.state, "StateReason": f"The fake is {self.options.state}.",
+            "Version": "9.9.9", "State": self.state, "StateReason": self.reason,
             "ActiveProfile": self.holds[-1]["Profile"] if self.holds else self.profile, "Profile": self.profile,
             "Profiles": dbus.Array([("balanced", "as usual"), ("fast", "faster\x1b[31m")], signature="(ss)"),
             "ActiveProfileHolds": dbus.Array(self.holds, signature="a{sv}"),
@@ -152,6 +161,34 @@ class Service(dbus.service.Object):
     def GetManagedObjects(self, done, failed):
         self.record(call="GetManagedObjects")
         self.answer(dbus.Dictionary(self.games, signature="oa{sa{sv}}"), done, failed)
+
+    def say(self, state, reason=None):
+        self.state, self.reason = state, reason or f"The fake is {state}."
+        self.PropertiesChanged(NAME, {"State": self.state, "StateReason": self.reason, "Enabled": self.enabled}, [])
+
+    @dbus.service.method("org.gamesched.Fake", in_signature="ss")
+    def Say(self, state, reason):
+        self.say(str(state), str(reason))
+
+    @dbus.service.method("org.gamesched.Fake", in_signature="ssu")
+    def Eject(self, reason, detail, retry_in_s):
+        self.Ejected(reason, detail, retry_in_s)
+
+    @dbus.service.signal(NAME, signature="ssu")
+    def Ejected(self, reason, detail, retry_in_s):
+        pass
+
+    @dbus.service.signal(PROPERTIES, signature="sa{sv}as")
+    def PropertiesChanged(self, interface, changed, invalidated):
+        pass
+
+    @dbus.service.signal(MANAGER, signature="oa{sa{sv}}")
+    def InterfacesAdded(self, path, interfaces):
+        pass
+
+    @dbus.service.signal(MANAGER, signature="oas")
+    def InterfacesRemoved(self, path, interfaces):
+        pass
 
 
 def main():
@@ -176,7 +213,8 @@ def main():
         loop = GLib.MainLoop()
         bus.call_on_disconnection(lambda _: loop.quit())  # one that the bus started ends with it
         loop.run()
-        del name
+        # Without the bus there is no name to give back.
+        os._exit(0)
 
 
 if __name__ == "__main__":
