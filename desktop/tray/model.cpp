@@ -53,6 +53,8 @@ const char* question_of(State state) {
   switch (state) {
     case State::Active:
       return nullptr;
+    case State::Standby:
+      return tr("Why is it not active?");
     case State::Degraded:
       return tr("What is missing?");
     case State::Ejected:

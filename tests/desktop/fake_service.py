@@ -9,6 +9,7 @@
   --vanish  every call ends the process, as when the service is restarted meanwhile
   --strict  RegisterGame answers AlreadyRegistered to a second one of the same process
   --no-profiles  RegisterGame knows no option "profile"
+  --since   the first game's, microseconds of CLOCK_REALTIME
   --room    RegisterGame answers LimitsExceeded to the games beyond N
 
 Tests steer it by org.gamesched.Fake: Say(state, reason), Eject(reason, detail, retry_in_s).
@@ -103,7 +104,7 @@ class Service(dbus.service.Object):
         self.games[path] = {GAME: {
             "Pid": dbus.UInt32(pid), "Uid": dbus.UInt32(os.getuid()), "Name": options.get("name", ""),
             "AppId": options.get("app-id", ""), "Source": "registered",
-            "Since": dbus.UInt64(1_700_000_000_000_000 + len(self.games)),
+            "Since": dbus.UInt64(self.options.since + len(self.games)),
             "TargetFps": options.get("target-fps", dbus.UInt32(0))}}
         self.answer(path, done, failed)
         self.InterfacesAdded(path, self.games[path])
@@ -195,6 +196,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("log")
     parser.add_argument("--state", default="standby")
+    parser.add_argument("--since", type=int, default=1_700_000_000_000_000)
     parser.add_argument("--fail")
     parser.add_argument("--room", type=int)
     parser.add_argument("--strict", action="store_true")

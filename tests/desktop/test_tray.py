@@ -8,7 +8,7 @@ import signal
 import time
 import unittest
 
-from gi.repository import Gio, GLib
+from gi.repository import GLib
 
 from harness import wait_for
 from tray import MENU, NAME, SERVICE, TRANSLATIONS, TRAY, TrayTest, named
@@ -16,7 +16,7 @@ from tray import MENU, NAME, SERVICE, TRANSLATIONS, TRAY, TrayTest, named
 # State: icon, status, title, and the question in the menu.
 STATES = {
     "active": ("gamesched-active", "Active", "Game scheduling: active", None),
-    "standby": ("gamesched-standby", "Active", "Game scheduling: waiting for a game", "Why is it off?"),
+    "standby": ("gamesched-standby", "Active", "Game scheduling: waiting for a game", "Why is it not active?"),
     "off": ("gamesched-off", "Active", "Game scheduling: off", "Why is it off?"),
     "degraded": ("gamesched-degraded", "Active", "Game scheduling: active, but something is missing", "What is missing?"),
     "ejected": ("gamesched-ejected", "NeedsAttention", "Game scheduling: removed by the kernel", "What happened?"),
@@ -69,7 +69,7 @@ class Shown(TrayTest):
         self.start_all()
         self.assertIn("No game is running", self.labels())
         # The fake's first game has been running since 2023.
-        games = [self.system_game(name) for name in ("quake_2", "doom")]
+        games = [self.register(name) for name in ("quake_2", "doom")]
         wait_for(lambda: sum("doom" in label for label in self.labels()) == 1, "the games")
         shown = [label for label in self.labels() if " h" in label]
         self.assertEqual([label.split(",")[0] for label in shown], ["quake__2", "doom"])
@@ -85,17 +85,9 @@ class Shown(TrayTest):
     def test_games_from_before_the_tray(self):
         self.start_desktop()
         self.start_service()
-        self.system_game("doom")
+        self.register("doom")
         self.start_tray()
         wait_for(lambda: any("doom" in label for label in self.labels()), "the game")
-
-    def system_game(self, name):
-        fd = os.pidfd_open(os.getpid())
-        fds = Gio.UnixFDList.new_from_array([fd])
-        reply, _ = self.system().call_with_unix_fd_list_sync(
-            SERVICE, "/org/gamesched/Scheduler1", SERVICE, "RegisterGame",
-            GLib.Variant("(ha{sv})", (0, {"name": GLib.Variant("s", name)})), None, 0, 30_000, fds, None)
-        return reply.unpack()[0]
 
     def test_german(self):
         self.start_desktop()

@@ -109,6 +109,14 @@ class TrayTest(DesktopTest):
     def say(self, state, reason="Because."):
         self.fake("Say", "(ss)", state, reason)
 
+    def register(self, name):
+        """This process as a game; the path it gets."""
+        fds = Gio.UnixFDList.new_from_array([os.pidfd_open(os.getpid())])
+        reply, _ = self.system().call_with_unix_fd_list_sync(
+            SERVICE, SERVICE_PATH, SERVICE, "RegisterGame",
+            GLib.Variant("(ha{sv})", (0, {"name": GLib.Variant("s", name)})), None, 0, 30_000, fds, None)
+        return reply.unpack()[0]
+
     # The menu.
 
     def menu_call(self, method, signature, *arguments):

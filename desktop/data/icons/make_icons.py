@@ -2,30 +2,31 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """make_icons.py FOLDER: draws the tray's icons, one for each state, in colour and symbolic, and the application's own.
 
-A state is a tile with a sign cut of one shape, which no other state has: colours differ too, but nothing depends on them.
-On a 22 pixel grid all lines are 2 pixels wide. The colour icon brings its own background and a light rim around
-it, so that it stands out from dark, light and high-contrast panels alike; the symbolic one is all foreground, for
-hosts that paint it in the theme's colour. Colours have 4.5 to 1 against the white sign (WCAG 2, level AA).
+A state is a tile with a sign of one shape, which no other state has: colours differ too, but nothing depends on them.
+On a 22 pixel grid the thinnest line of a sign is 2 pixels wide. The colour icon brings its own background and a light
+rim around it, so that it stands out from dark, light and high-contrast panels alike; its sign has 4.5 to 1 against the
+tile (WCAG 2, level AA). The symbolic one is for hosts that paint in the theme's colour: they set the fill of whatever
+is there, so all is drawn by filled shapes and nothing by lines.
 """
 
 import pathlib
 import sys
 
-LINE = 'fill="none" stroke="{ink}" stroke-width="2" stroke-linecap="round" stroke-linejoin="round"'
-SOLID = 'fill="{ink}"'
-BOLT = f'<path d="M12.5 4.5 6 12.5h4l-.5 5L16 9.5h-4z" {SOLID}/>'
+BOLT = '<path d="M12.5 4.5 6 12.5h4l-.5 5L16 9.5h-4z"/>'
 
 # State: the tile's colour, the sign.
 STATES = {
     "active": ("#1a7f37", BOLT),
-    "standby": ("#0b62b5", f'<path d="M8.5 7v8M13.5 7v8" {LINE}/>'),
-    "off": ("#5a6069", f'<path d="M11 5.5v5M7.8 7.6a5 5 0 1 0 6.4 0" {LINE}/>'),
-    "degraded": ("#8f5700", f'<path d="M9.5 4.5 4 12h3.5l-.5 5.5L12.5 10H9z" {SOLID}/><path d="M16 6v5.5" {LINE}/>'
-                            f'<circle cx="16" cy="15.5" r="1.3" {SOLID}/>'),
-    "ejected": ("#c01c28", f'<path d="M11 5.5 5.5 12h11z" {SOLID}/><path d="M6.5 15.5h9" {LINE}/>'),
-    "unsupported": ("#5a6069", f'<path d="M7 7l8 8M15 7l-8 8" {LINE}/>'),
-    "conflict": ("#8a3ab9", f'<path d="M5.5 8.5h8M11 5.5l3 3-3 3M16.5 14h-7" {LINE}/>'),
-    "not-running": ("#5a6069", f'<path d="M7 11h8" {LINE}/>'),
+    "standby": ("#0b62b5", '<rect x="7.5" y="6" width="2" height="10" rx="1"/><rect x="12.5" y="6" width="2" height="10" rx="1"/>'),
+    "off": ("#5a6069", '<rect x="10" y="4.5" width="2" height="6.5" rx="1"/>'
+                       '<path d="M6.4 7.74A6 6 0 1 0 15.6 7.74L14.06 9.03A4 4 0 1 1 7.94 9.03z"/>'),
+    "degraded": ("#8f5700", '<path d="M9.5 4.5 4 12h3.5l-.5 5.5L12.5 10H9z"/><rect x="15" y="5" width="2" height="7.5" rx="1"/>'
+                            '<circle cx="16" cy="15.5" r="1.3"/>'),
+    "ejected": ("#c01c28", '<path d="M11 5 5 12.5h12z"/><rect x="5.5" y="14.5" width="11" height="2" rx="1"/>'),
+    "unsupported": ("#5a6069", '<rect x="5" y="10" width="12" height="2" rx="1" transform="rotate(45 11 11)"/>'
+                               '<rect x="5" y="10" width="12" height="2" rx="1" transform="rotate(-45 11 11)"/>'),
+    "conflict": ("#8a3ab9", '<path d="M4.5 6.5H12V4l5 3.5L12 11V8.5H4.5z"/><path d="M17.5 13.5H10V11l-5 3.5 5 3.5v-2.5h7.5z"/>'),
+    "not-running": ("#5a6069", '<rect x="6.5" y="10" width="9" height="2" rx="1"/>'),
 }
 
 HEAD = ('<?xml version="1.0" encoding="UTF-8"?>\n'
@@ -33,19 +34,20 @@ HEAD = ('<?xml version="1.0" encoding="UTF-8"?>\n'
         '<svg xmlns="http://www.w3.org/2000/svg" width="{size}" height="{size}" viewBox="0 0 22 22">\n')
 TAIL = "</svg>\n"
 
+# A ring: what is painted must stay a frame.
+FRAME = ('<path fill-rule="evenodd" d="M6 1h10a5 5 0 0 1 5 5v10a5 5 0 0 1-5 5H6a5 5 0 0 1-5-5V6a5 5 0 0 1 5-5z'
+         'M6 2.2A3.8 3.8 0 0 0 2.2 6v10A3.8 3.8 0 0 0 6 19.8h10a3.8 3.8 0 0 0 3.8-3.8V6A3.8 3.8 0 0 0 16 2.2z"/>')
+
 
 def coloured(colour, sign, size=22):
     return (HEAD.format(size=size) +
             '<rect x="1" y="1" width="20" height="20" rx="5" fill="#ffffff"/>\n'
-            f'<rect x="2" y="2" width="18" height="18" rx="4" fill="{colour}"/>\n' +
-            sign.format(ink="#ffffff") + "\n" + TAIL)
+            f'<rect x="2" y="2" width="18" height="18" rx="4" fill="{colour}"/>\n'
+            f'<g fill="#ffffff">{sign}</g>\n' + TAIL)
 
 
 def symbolic(sign):
-    # GTK paints whatever is filled; the frame is thin, that the sign stays the larger.
-    ink = "#2e3436"
-    frame = f'<rect x="1.5" y="1.5" width="19" height="19" rx="4.5" fill="none" stroke="{ink}" stroke-width="1.2"/>'
-    return HEAD.format(size=16) + frame + "\n" + sign.format(ink=ink) + "\n" + TAIL
+    return HEAD.format(size=16) + f'<g fill="#2e3436">{FRAME}{sign}</g>\n' + TAIL
 
 
 def main():

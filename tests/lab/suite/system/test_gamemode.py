@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""GameMode's real clients in the session of the user at the screen: its games are scheduled by the kernel's own word."""
+
+import os
+import pathlib
+
+from lab import kernel_ops, wait_until
+from service import PLAYER, ServiceTest, Session, games, wait_for_kernel, wait_for_state
+
+PATHS = "PATH=/usr/games:/usr/bin:/bin"
+SANDBOX = pathlib.Path(__file__).parent / "sandboxed_game.py"
+
+
+class GameMode(ServiceTest):
+    def play(self, *command):
+        """Plays ten seconds, and checks itself what it is told; its exit status says so."""
+        session = Session(self, PLAYER, "env", PATHS, *command, "gamemode-simulate-game")
+        wait_until(lambda: f"a game; it said: {session.out.read_text()}{session.err.read_text()}",
+                   lambda: games() or session.ended(), interval_s=0.05)
+        game, = games()
+        wait_for_kernel("enabled")
+        self.assertEqual(kernel_ops(), "gamesched")
+        executable = os.path.basename(os.readlink(f"/proc/{game['pid']}/exe"))
+        self.assertEqual(session.exit_status(), 0, session.err.read_text())
+        wait_until("the game's end", lambda: not games(), interval_s=0.1)
+        wait_for_state("standby")
+        wait_for_kernel("disabled")
+        return session, game, executable
+
+    def test_BUS3_gamemoderun(self):
+        session, game, executable = self.play("gamemoderun")
+        self.assertEqual(executable, "gamemode-simulate-game")
+        self.assertNotIn("ERROR", session.err.read_text())
+
+    def test_BUS3_the_desktop_portal(self):
+        _, _, executable = self.play("python3", "-B", SANDBOX)
+        self.assertEqual(executable, "gamemode-simulate-game")
