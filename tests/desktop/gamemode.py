@@ -22,7 +22,7 @@ def flatpak(test, launcher=()):
     info = test.folder / "flatpak-info"
     info.write_text("[Application]\nname=org.example.Game\n[Instance]\ninstance-id=1\n")
     instance = test.folder / "session/run/.flatpak/1"
-    instance.mkdir(parents=True)
+    instance.mkdir(parents=True, exist_ok=True)
     ids = (instance / "bwrapinfo.json").open("w")
     test.addCleanup(ids.close)
     # A root of its own: bwrap makes what it mounts on.

@@ -7,16 +7,21 @@ import os
 import shutil
 import unittest
 
-from harness import DesktopTest
+from gamemode import PORTAL as PORTAL_PROGRAM, flatpak, start_portal
+from harness import wait_for
+from tray import TrayTest
 
 RUN, STATUS, GAMES, ON, OFF, COUNTERS = "gamesched-run", "status", "games", "on", "off", "counters"
 GAMEMODERUN, ASKED = "gamemoderun", "gamemoded -s"
-GAMEMODE = (GAMEMODERUN, ASKED)  # through gamesched-gamemode
-CLIENTS = (RUN, STATUS, GAMES, ON, OFF, COUNTERS, *GAMEMODE)
+PORTAL, TRAY = "gamemoderun in a sandbox", "gamesched-tray"
+GAMEMODE = (GAMEMODERUN, ASKED, PORTAL)  # through gamesched-gamemode, the last by the desktop portal
+CTL = (STATUS, GAMES, ON, OFF, COUNTERS)
+CLIENTS = (RUN, *CTL, *GAMEMODE, TRAY)
 PATHS = f"{os.environ['PATH']}:/usr/games"
 SERVICE = {"up": [], "down": None, "restarting": ["--vanish"], "refusing": ["--fail", "LimitsExceeded"]}
 
-# Exit status, and what standard error has to say. The game's own status is 42.
+# Exit status, and what standard error has to say. The game's own status is 42. Of the tray: the icon, and what the tooltip
+# says.
 SILENT = ""
 TABLE = {
     (RUN, "up"): (42, SILENT),
@@ -47,6 +52,14 @@ TABLE = {
     (ASKED, "down"): (0, SILENT),
     (ASKED, "restarting"): (0, SILENT),
     (ASKED, "refusing"): (0, SILENT),
+    (PORTAL, "up"): (42, SILENT),
+    (PORTAL, "down"): (42, "gamemodeauto"),
+    (PORTAL, "restarting"): (42, "gamemodeauto"),
+    (PORTAL, "refusing"): (42, SILENT),
+    (TRAY, "up"): ("gamesched-standby", "The fake is standby"),
+    (TRAY, "down"): ("gamesched-not-running", "It starts with the first game"),
+    (TRAY, "restarting"): ("gamesched-not-running", "It starts with the first game"),
+    (TRAY, "refusing"): ("gamesched-not-running", "The fake refuses"),
     (COUNTERS, "up"): (0, SILENT),
     (COUNTERS, "down"): (3, "systemctl start gameschedd"),
     (COUNTERS, "restarting"): (1, "ended or did not answer"),
@@ -54,27 +67,45 @@ TABLE = {
 }
 
 
-class Table(DesktopTest):
+def missing(client):
+    """What this machine has not got."""
+    programs = {GAMEMODERUN: ["gamemoderun"], ASKED: ["gamemoded"], PORTAL: ["gamemoderun", "bwrap", PORTAL_PROGRAM]}
+    return [name for name in programs.get(client, []) if not shutil.which(name, path=PATHS)]
+
+
+class Table(TrayTest):
     def test_has_no_empty_cell(self):
         self.assertEqual(set(TABLE), {(client, state) for client in CLIENTS for state in SERVICE})
 
     def test_every_cell(self):
-        self.start_bus()
-        self.start_session_bus()
-        for (client, state), (status, words) in TABLE.items():
-            if client in GAMEMODE and not shutil.which(client.split()[0], path=PATHS):
+        if not missing(PORTAL):
+            start_portal(self)
+        for client in CLIENTS:
+            if missing(client):
+                print(f"left out, for it is not installed: {client} ({', '.join(missing(client))})")
                 continue
-            with self.subTest(client=client, service=state):
-                service = None if SERVICE[state] is None else self.start_service(*SERVICE[state])
-                done = self.run_client(client)
-                self.assertEqual(done.returncode, status)
-                if words:
-                    self.assertEqual(done.stderr.count("\n"), 1)
-                    self.assertIn(words, done.stderr)
-                else:
-                    self.assertEqual(done.stderr, "")
-                if service:
-                    self.end(service)
+            for state, arguments in SERVICE.items():
+                with self.subTest(client=client, service=state):
+                    service = None if arguments is None else self.start_service(*arguments)
+                    self.check(client, *TABLE[client, state])
+                    if service:
+                        self.end(service)
+
+    def check(self, client, expected, words):
+        if client == TRAY:
+            tray = self.start_tray()
+            wait_for(lambda: words in self.get("ToolTip")[3], words)
+            self.assertEqual(self.get("IconName"), expected)
+            self.end(tray)
+            wait_for(lambda: not self.owner(), "the tray's end")
+            return
+        done = self.run_client(client)
+        self.assertEqual(done.returncode, expected)
+        if words:
+            self.assertEqual(done.stderr.count("\n"), 1, done.stderr)
+            self.assertIn(words, done.stderr)
+        else:
+            self.assertEqual(done.stderr, "")
 
     def run_client(self, client):
         if client == RUN:
@@ -83,12 +114,26 @@ class Table(DesktopTest):
             return self.execute(client, "sh", "-c", "exit 42", env={"PATH": PATHS})
         if client == ASKED:
             return self.execute(*client.split(), env={"PATH": PATHS})
+        if client == PORTAL:
+            words, fds = flatpak(self)
+            return self.execute(*words, "gamemoderun", "sh", "-c", "exit 42", env={"PATH": PATHS}, pass_fds=fds)
         return self.ctl(client)
 
+    def test_the_tray_follows_from_each_to_each(self):
+        """What a table of single looks does not show: it lives through them."""
+        self.start_tray()
+        for state in ("up", "refusing", "down", "up", "restarting", "up"):
+            service = None if SERVICE[state] is None else self.start_service(*SERVICE[state])
+            icon, words = TABLE[TRAY, state]
+            with self.subTest(service=state):
+                wait_for(lambda w=words: w in self.get("ToolTip")[3], words)
+                self.assertEqual(self.get("IconName"), icon)
+            if service:
+                self.end(service)
+
     def test_json_is_json_in_every_cell(self):
-        self.start_bus()
         for client, state in TABLE:
-            if client in (RUN, *GAMEMODE):
+            if client not in CTL:
                 continue
             with self.subTest(client=client, service=state):
                 service = None if SERVICE[state] is None else self.start_service(*SERVICE[state])
