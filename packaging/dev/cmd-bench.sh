@@ -52,6 +52,9 @@ cmd_bench() {
 		say "figures on this machine"
 		GAMESCHED_SHARE=$share bench_host /share/host.json || failed=1
 		if [ -f "$share/host.json" ]; then parts+=(/share/host.json); fi
+		# The user's programs, on private buses.
+		GAMESCHED_SHARE=$share in_sandbox python3 tests/desktop/bench.py --build /dev-cache/build --json /share/desktop.json || failed=1
+		if [ -f "$share/desktop.json" ]; then parts+=(/share/desktop.json); fi
 	fi
 	if [ -n "$json" ] && [ ${#parts[@]} -gt 0 ]; then
 		if [ "$json" = - ]; then

@@ -20,6 +20,7 @@ ITEM = "org.kde.StatusNotifierItem"
 MENU = "com.canonical.dbusmenu"
 SERVICE = "org.gamesched.Scheduler1"
 SERVICE_PATH = "/org/gamesched/Scheduler1"
+C_LOCALE = pathlib.Path("/usr/lib/locale/C.utf8")
 ISOLATES = "\u2068\u2069"
 
 
@@ -34,8 +35,10 @@ def connect(test, address):
 
 def named(test, locale):
     """The C.UTF-8 that is everywhere, under the name of a locale that may not be installed."""
+    if not C_LOCALE.is_dir():
+        test.skipTest(f"there is no {C_LOCALE}")
     folder = test.folder / "locale"
-    shutil.copytree("/usr/lib/locale/C.utf8", folder / locale, dirs_exist_ok=True)
+    shutil.copytree(C_LOCALE, folder / locale, dirs_exist_ok=True)
     return {"LOCPATH": str(folder), "LANG": locale, "LC_ALL": locale}
 
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""check_completions.py ROOT GAMESCHED_RUN GAMESCHEDCTL: completions and manual pages know what --help knows."""
+"""check_completions.py ROOT GAMESCHED_RUN GAMESCHEDCTL GAMESCHED_TRAY: completions and manual pages know what --help knows."""
 
 import re
 import subprocess
@@ -19,9 +19,10 @@ def words_of(command):
 
 
 def main():
-    root, run, ctl = sys.argv[1:]
+    root, run, ctl, tray = sys.argv[1:]
     tree = Tree(root)
     run_options, _ = words_of([run])
+    tray_options, _ = words_of([tray])
     ctl_options, ctl_commands = words_of([ctl])
     for command in sorted(ctl_commands):
         options, nested = words_of([ctl, command])
@@ -29,10 +30,11 @@ def main():
         for each in nested:
             ctl_options |= words_of([ctl, command, each])[0]
         ctl_commands |= nested
-    if not {"name", "fps"} <= run_options or not {"status", "on"} <= ctl_commands or "json" not in ctl_options:
+    if not {"name", "fps"} <= run_options or "locale-dir" not in tray_options or not {"status", "on"} <= ctl_commands or "json" not in ctl_options:
         sys.exit("cannot read --help")
 
-    for program, words in (("gamesched-run", run_options), ("gameschedctl", ctl_options | ctl_commands)):
+    for program, words in (("gamesched-run", run_options), ("gamesched-tray", tray_options),
+                           ("gameschedctl", ctl_options | ctl_commands)):
         for name in (f"desktop/data/{program}.bash", f"desktop/data/_{program}", f"desktop/data/{program}.fish",
                      f"packaging/man/{program}.1.scd"):
             text = tree.text(name)

@@ -22,9 +22,10 @@ def main():
     for entry in pathlib.Path("/").iterdir():
         root += ["--symlink", os.readlink(entry), entry] if entry.is_symlink() else ["--dev-bind", entry, entry]
     wait = f'until test -s {instance}/bwrapinfo.json; do :; done; exec "$@"'
-    command = ["bwrap", *root, "--die-with-parent", "--unshare-pid", "--proc", "/proc", "--ro-bind", info, "/.flatpak-info",
+    # Sessions at a seat are given CAP_WAKE_ALARM, and bwrap wants none.
+    command = ["setpriv", "--inh-caps=-all", "--ambient-caps=-all", "bwrap", *root, "--die-with-parent", "--unshare-pid", "--proc", "/proc", "--ro-bind", info, "/.flatpak-info",
                "--info-fd", ids, "sh", "-c", wait, "sh", *sys.argv[1:]]
-    os.execvp("bwrap", [str(word) for word in command])
+    os.execvp("setpriv", [str(word) for word in command])
 
 
 if __name__ == "__main__":

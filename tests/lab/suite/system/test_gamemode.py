@@ -15,8 +15,8 @@ class GameMode(ServiceTest):
     def play(self, *command):
         """Plays ten seconds, and checks itself what it is told; its exit status says so."""
         session = Session(self, PLAYER, "env", PATHS, *command, "gamemode-simulate-game")
-        wait_until(lambda: f"a game; it said: {session.out.read_text()}{session.err.read_text()}",
-                   lambda: games() or session.ended(), interval_s=0.05)
+        wait_until("a game", lambda: games() or session.ended(), interval_s=0.05)
+        self.assertEqual(len(games()), 1, f"it said: {session.out.read_text()}{session.err.read_text()}")
         game, = games()
         wait_for_kernel("enabled")
         self.assertEqual(kernel_ops(), "gamesched")
