@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
 #include <charconv>
 #include <string_view>
 #include <vector>
@@ -15,6 +16,7 @@
 #include "desktop/run/label.h"
 #include "service/util/file.h"
 #include "service/util/procfs.h"
+#include "service/util/text.h"
 
 namespace gamesched::gamemode {
 namespace {
@@ -33,13 +35,6 @@ bool alive(int pidfd) {
   return poll(&end, 1, 0) == 0;
 }
 
-std::optional<std::string> executable_of(pid_t pid) {
-  std::array<char, PATH_MAX> path{};
-  const ssize_t size = readlink(path_in_proc(pid, "exe").c_str(), path.data(), path.size());
-  if (size <= 0) return std::nullopt;
-  return std::string(path.data(), static_cast<std::size_t>(size));
-}
-
 // Not read_file(), which refuses what is longer: here the beginning will do.
 std::string command_line(pid_t pid) {
   const UniqueFd fd(open(path_in_proc(pid, "cmdline").c_str(), O_RDONLY | O_CLOEXEC));
@@ -47,6 +42,23 @@ std::string command_line(pid_t pid) {
   const ssize_t size = fd ? read(fd.get(), text.data(), text.size()) : 0;
   text.resize(size > 0 ? static_cast<std::size_t>(size) : 0);
   return text;
+}
+
+// A login at the machine's screen has a capability (CAP_WAKE_ALARM) that the same user's services may not
+// have. The kernel then hides from them what its processes execute, but not what they say they do.
+std::optional<std::string> claimed_executable_of(pid_t pid, const procfs::Stat& stat) {
+  const auto status = procfs::read_status(pid);
+  if (!status || status->ruid != getuid()) return std::nullopt;
+  const std::string words = command_line(pid);
+  const std::string first = words.substr(0, words.find('\0'));
+  return cleaned(first.empty() ? stat.comm : first, PATH_MAX);
+}
+
+std::optional<std::string> executable_of(pid_t pid, const procfs::Stat& stat) {
+  std::array<char, PATH_MAX> path{};
+  const ssize_t size = readlink(path_in_proc(pid, "exe").c_str(), path.data(), path.size());
+  if (size > 0) return std::string(path.data(), static_cast<std::size_t>(size));
+  return errno == EACCES || errno == EPERM ? claimed_executable_of(pid, stat) : std::nullopt;
 }
 
 }  // namespace
@@ -61,8 +73,9 @@ std::optional<Process> process_of(UniqueFd pidfd) {
   const auto pid = pid_of(pidfd.get());
   if (!pid) return std::nullopt;
   const auto stat = procfs::read_stat(*pid);
-  auto executable = executable_of(*pid);
-  if (!stat || !executable || !alive(pidfd.get())) return std::nullopt;
+  if (!stat) return std::nullopt;
+  auto executable = executable_of(*pid, *stat);
+  if (!executable || !alive(pidfd.get())) return std::nullopt;
   return Process{.pid = *pid,
                  .pidfd = std::move(pidfd),
                  .start_ticks = stat->start_ticks,

@@ -21,7 +21,7 @@ struct Process {
   pid_t pid = 0;
   UniqueFd pidfd;
   uint64_t start_ticks = 0;  // since boot; with the pid, the process's identity
-  std::string executable;    // as /proc/PID/exe names it
+  std::string executable;    // as /proc/PID/exe names it; where that is hidden, as the process names itself
 };
 
 // Nothing when the process has ended, is no process of ours to read, or `pidfd` is no pidfd.

@@ -59,8 +59,8 @@ class GameModeTest(DesktopTest):
         self.bus.set_exit_on_close(False)
         self.addCleanup(lambda: self.bus.is_closed() or self.bus.close_sync(None))
 
-    def start_bridge(self, **options):
-        bridge = subprocess.Popen([BRIDGE], env=self.env, **options)
+    def start_bridge(self, *launcher, **options):
+        bridge = subprocess.Popen([*launcher, BRIDGE], env=self.env, **options)
         self.addCleanup(self.end, bridge)
         wait_for(lambda: bridge.poll() is not None or self.owner(), "the bridge's name")
         self.assertIsNone(bridge.poll(), "the bridge ended")

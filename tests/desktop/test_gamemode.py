@@ -255,6 +255,18 @@ class Life(GameModeTest):
         game = self.game()
         self.assertEqual(self.by_pidfd("RegisterGame", game.pid), OK)
 
+    def test_a_game_with_a_capability_that_the_bridge_has_not(self):
+        """As at the machine's screen, where a login has CAP_WAKE_ALARM: what the game executes is hidden then."""
+        dropped = "--bounding-set=-wake_alarm,-sys_ptrace"
+        if self.execute("setpriv", dropped, "true").returncode != 0:
+            self.skipTest("setpriv cannot drop a capability here")
+        self.start_service()
+        self.start_bridge("setpriv", "--inh-caps=-wake_alarm,-sys_ptrace", dropped)
+        game = self.game().pid
+        self.assertEqual(self.by_pidfd("RegisterGame", game), OK)
+        self.assertEqual(self.registered(), [game])
+        self.assertEqual(self.get("Executable", f"{PATH}/Games/{game}", GAME), "sleep", "its own word for it")
+
     def test_it_ends_with_its_session(self):
         self.start_service()
         bridge = self.start_bridge()
