@@ -60,10 +60,7 @@ class Tray {
     icon_ = view.icon;
     item_.show(view);
     menu_.show(view.menu);
-    // A restart of gameschedd makes no news of a conflict that was there before.
-    const tray::State state = tray::state_of(facts);
-    if (state == tray::State::NotRunning || state == tray::State::Unknown) return;
-    if (const auto notice = tray::notice_of_change(std::exchange(state_, state), facts)) notify(*notice);
+    if (const auto notice = conflicts_.of(facts)) notify(*notice);
   }
 
   void notify(const tray::Notice& notice) {
@@ -95,7 +92,7 @@ class Tray {
   tray::Menu menu_;
   tray::Notifier notifier_;
   tray::NoticeLimit limit_;
-  tray::State state_ = tray::State::NotRunning;  // the last one that gameschedd told
+  tray::ConflictNews conflicts_;
   std::string icon_;
 };
 

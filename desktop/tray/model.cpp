@@ -220,8 +220,11 @@ Notice notice_of(const Ejection& ejection) {
                                cause.c_str(), seconds)};
 }
 
-std::optional<Notice> notice_of_change(State before, const Facts& facts) {
-  if (before == State::Conflict || state_of(facts) != State::Conflict) return std::nullopt;
+std::optional<Notice> ConflictNews::of(const Facts& facts) {
+  const State state = state_of(facts);
+  if (state == State::NotRunning || state == State::Unknown) return std::nullopt;
+  const bool is_new = !std::exchange(conflict_, state == State::Conflict) && conflict_;
+  if (!is_new) return std::nullopt;
   return Notice{.title = tr("Another scheduler is in place"), .text = facts.reason};
 }
 

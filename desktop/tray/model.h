@@ -77,10 +77,18 @@ struct Notice {
 };
 
 Notice notice_of(const Ejection& ejection);
-// Nothing unless `state` is a conflict that was none before.
-std::optional<Notice> notice_of_change(State before, const Facts& facts);
 // A click's request was refused, or nobody was there to grant it.
 Notice notice_of_refusal(const std::string& problem);
+
+// A conflict is news once, until gameschedd tells of another state: its restart makes no news of what was
+// there before.
+class ConflictNews {
+ public:
+  std::optional<Notice> of(const Facts& facts);
+
+ private:
+  bool conflict_ = false;  // as gameschedd said last
+};
 
 // At most one a minute, however often the scheduler comes and goes. What it drops, the icon still shows.
 class NoticeLimit {

@@ -82,6 +82,19 @@ class Shown(TrayTest):
                                     GLib.Variant("(o)", (game,)), None, 0, 30_000, None)
         wait_for(lambda: "No game is running" in self.labels(), "their end")
 
+    def test_times_are_of_the_menus_opening(self):
+        self.start_desktop()
+        self.start_service("--since", str(time.time_ns() // 1000 - 58_000_000))
+        self.register("doom")
+        self.start_tray()
+        wait_for(lambda: "doom, for less than a minute" in self.labels(), "the game")
+
+        def a_minute():
+            self.open_menu()
+            return "doom, for 1 min" in self.labels()
+
+        wait_for(a_minute, "a minute of play")
+
     def test_games_from_before_the_tray(self):
         self.start_desktop()
         self.start_service()

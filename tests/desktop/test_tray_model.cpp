@@ -164,9 +164,15 @@ TEST(TrayModel, LinesAreWrappedBetweenWords) {
 }
 
 TEST(TrayModel, AConflictIsNewsOnce) {
-  EXPECT_TRUE(notice_of_change(State::Standby, facts_of("conflict")).has_value());
-  EXPECT_FALSE(notice_of_change(State::Conflict, facts_of("conflict")).has_value());
-  EXPECT_FALSE(notice_of_change(State::Standby, facts_of("active")).has_value());
+  ConflictNews news;
+  EXPECT_FALSE(news.of({}).has_value());
+  EXPECT_TRUE(news.of(facts_of("conflict")).has_value());
+  EXPECT_FALSE(news.of(facts_of("conflict")).has_value());
+  EXPECT_FALSE(news.of({}).has_value());
+  EXPECT_FALSE(news.of(facts_of("conflict")).has_value())
+      << "the service was restarted, the conflict was not";
+  EXPECT_FALSE(news.of(facts_of("standby")).has_value());
+  EXPECT_TRUE(news.of(facts_of("conflict")).has_value());
 }
 
 TEST(TrayModel, AnEjectionTellsWhatFollows) {
