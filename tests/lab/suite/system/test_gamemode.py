@@ -12,6 +12,17 @@ SANDBOX = pathlib.Path(__file__).parent / "sandboxed_game.py"
 
 
 class GameMode(ServiceTest):
+    def setUp(self):
+        super().setUp()
+        # In a machine that has just booted polkit and the user's own services may take longer than a game waits.
+        wait_until("a registration in time", self.registered_in_time)
+
+    def registered_in_time(self):
+        session = Session(self, PLAYER, "gamesched-run", "true")
+        status, said = session.exit_status(), session.err.read_text()
+        session.close()
+        return (status, said) == (0, "")
+
     def play(self, *command):
         """Plays ten seconds, and checks itself what it is told; its exit status says so."""
         session = Session(self, PLAYER, "env", PATHS, *command, "gamemode-simulate-game")
