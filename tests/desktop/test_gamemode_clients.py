@@ -137,8 +137,27 @@ class Portal(GameModeTest):
         self.assertEqual(len(self.registered()), 1, game.poll() is not None and game.stdout.read())
         comm = pathlib.Path(f"/proc/{self.registered()[0]}/comm").read_text().strip()
         self.assertEqual(comm, "gamemode-simula"[:15])
+        wait_for(self.active, "the portal to know of it")
         self.assertEqual(game.wait(60), 0)
         wait_for(lambda: self.get("ClientCount") == 0, "its end")
+        wait_for(lambda: not self.active(), "the portal to know of its end")
+
+    def active(self):
+        """What the portal makes of the count."""
+        return self.bus.call_sync("org.freedesktop.portal.Desktop", "/org/freedesktop/portal/desktop",
+                                  "org.freedesktop.DBus.Properties", "Get",
+                                  GLib.Variant("(ss)", ("org.freedesktop.portal.GameMode", "Active")), None, 0, 30_000,
+                                  None).unpack()[0]
+
+    @needs("bwrap", "gamemoded", PORTAL)
+    def test_a_sandboxed_client_asks_the_portal(self):
+        self.env["PATH"] = PATHS
+        start_portal(self)
+        self.start_service("--strict")
+        launcher, fds = flatpak(self)
+        self.assertEqual(self.by_pidfd("RegisterGame", self.game().pid), 0)
+        asked = self.execute(*launcher, "gamemoded", "-s", pass_fds=fds)
+        self.assertEqual((asked.returncode, "is active" in asked.stdout), (0, True), asked.stdout + asked.stderr)
 
 
 if __name__ == "__main__":
