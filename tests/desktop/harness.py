@@ -8,6 +8,7 @@ import json
 import os
 import pathlib
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -44,6 +45,12 @@ def wait_for(condition, what):
         time.sleep(0.01)
 
 
+def answers(path):
+    """The socket is there before anybody listens at it."""
+    with socket.socket(socket.AF_UNIX) as client:
+        return client.connect_ex(str(path)) == 0
+
+
 def folder_for_test(test):
     folder = tempfile.TemporaryDirectory(prefix="gamesched-test-")
     test.addCleanup(folder.cleanup)
@@ -74,7 +81,7 @@ class DesktopTest(unittest.TestCase):
             bus = subprocess.Popen(["dbus-daemon", f"--config-file={config}", "--nofork", "--nosyslog"], stderr=log,
                                    env=self.env)
         self.addCleanup(self.end, bus)
-        wait_for((folder / "bus").exists, "dbus-daemon's socket")
+        wait_for(lambda: answers(folder / "bus"), "dbus-daemon's socket")
         return bus
 
     def start_session_bus(self):

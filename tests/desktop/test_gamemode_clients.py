@@ -5,6 +5,7 @@
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import unittest
 
@@ -96,9 +97,16 @@ class Clients(GameModeTest):
         client = self.spawn("gamemoded", "-r")
         wait_for(lambda: client.pid in self.registered(), "its registration")
         wait_for(lambda: self.get("ClientCount") == 1, "the answer")
-        client.send_signal(2)
+        wait_for(lambda: self.pauses(client.pid), "its pause")
+        client.send_signal(signal.SIGINT)
         self.assertEqual(client.wait(60), 0, client.stderr.read())
         wait_for(lambda: self.get("ClientCount") == 0, "its farewell")
+
+    @staticmethod
+    def pauses(pid):
+        """It sleeps, and SIGINT would not be its end."""
+        status = dict(line.split(":", 1) for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines())
+        return "S" in status["State"].split() and int(status["SigCgt"], 16) >> (signal.SIGINT - 1) & 1
 
     def test_a_shell_extension_watches_the_count(self):
         """As GNOME's does: it starts nobody, reads the cached property, follows its changes."""
