@@ -117,6 +117,9 @@ Answer Scheduler::answer_of(const GError* error) {
       return {.kind = Answer::Kind::Refused, .game = {}, .problem = message};
     }
   }
+  // The bus lets a client have so many questions open and no more (dbus-daemon: 128).
+  if (g_error_matches(error, G_DBUS_ERROR, G_DBUS_ERROR_LIMITS_EXCEEDED))
+    return {.kind = Answer::Kind::Full, .game = {}, .problem = message};
   const bool died = g_error_matches(error, G_DBUS_ERROR, G_DBUS_ERROR_NO_REPLY) ||
                     g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CLOSED);
   const bool silent = g_error_matches(error, G_IO_ERROR, G_IO_ERROR_TIMED_OUT) ||

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """bench.py --build FOLDER [--json FILE] [--seconds N]: figures of the user's programs, on private buses of this machine.
 
-Real processes register with GameMode's interface at a steady rate, as fast as a launcher full of scripts could, and end by
-themselves. What gameschedd would have been asked is counted by one that only counts. Memory is the most that a program ever had.
+Real processes register with GameMode's interface at a steady rate, as fast as a launcher full of scripts could, and end
+soon after. What gameschedd would have been asked is counted by one that only counts. Memory is the most that a program ever had.
 """
 
 import argparse
@@ -11,13 +11,15 @@ import collections
 import json
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 import time
 
 RATE_HZ = 200
 OFFERED_HZ = 204  # what is offered at 200 exactly arrives at a little less
-LIFE_S = "0.5"
+MOST_ASKING = 64  # a bus lets a client have 128 questions open
+LIFE_MSEC = 250  # once it is registered
 MAX_MIB = 12
 SERVICE = "org.gamesched.Scheduler1"
 SERVICE_PATH = "/org/gamesched/Scheduler1"
@@ -72,10 +74,12 @@ class Players:
         wanted = int(seconds * OFFERED_HZ)
 
         def tick():
-            while len(self.started) < min(wanted, (time.monotonic() - begin_s) * OFFERED_HZ):
+            answered = self.taken + self.refused.total()
+            while (len(self.started) < min(wanted, (time.monotonic() - begin_s) * OFFERED_HZ)
+                   and len(self.started) - answered < MOST_ASKING):
                 self.start_one()
             self.reap()
-            if len(self.started) == wanted and self.taken + self.refused.total() == wanted:
+            if answered == wanted:
                 self.loop.quit()
                 return False
             return True
@@ -85,14 +89,14 @@ class Players:
         return wanted / (time.monotonic() - begin_s)
 
     def start_one(self):
-        pid = os.posix_spawn("/bin/sleep", ["sleep", LIFE_S], os.environ)
+        pid = os.posix_spawn("/bin/sleep", ["sleep", "1000"], os.environ)
         self.started.append(pid)
         fds = self.gio.UnixFDList.new_from_array([os.pidfd_open(pid), os.pidfd_open(os.getpid())])
         self.bus.call_with_unix_fd_list("com.feralinteractive.GameMode", "/com/feralinteractive/GameMode",
                                         "com.feralinteractive.GameMode", "RegisterGameByPIDFd",
-                                        self.glib.Variant("(hh)", (0, 1)), None, 0, 30_000, fds, None, self.answered)
+                                        self.glib.Variant("(hh)", (0, 1)), None, 0, 30_000, fds, None, self.answered, pid)
 
-    def answered(self, bus, result):
+    def answered(self, bus, result, pid):
         try:
             answer = bus.call_with_unix_fd_list_finish(result)[0].unpack()[0]
         except self.glib.Error as error:
@@ -101,6 +105,12 @@ class Players:
             self.taken += 1
         else:
             self.refused[answer] += 1
+        self.glib.timeout_add(LIFE_MSEC, self.end, pid)
+
+    @staticmethod
+    def end(pid):
+        os.kill(pid, signal.SIGKILL)  # not reaped yet: reap() finds only those that have ended
+        return False
 
     @staticmethod
     def reap():
@@ -130,7 +140,7 @@ def measure(seconds):
         wait_for(lambda: test.system().call_sync(
             "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", "NameHasOwner",
             Players(None).glib.Variant("(s)", (SERVICE,)), None, 0, -1, None).unpack()[0], "the counter")
-        bridge = subprocess.Popen([BRIDGE], env=test.env)
+        bridge = subprocess.Popen([BRIDGE], env=test.env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         test.addCleanup(test.end, bridge)
         wait_for(lambda: test.owner(NAME), "the bridge")
         players = Players(test.bus)
