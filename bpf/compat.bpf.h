@@ -33,6 +33,41 @@ static inline __attribute__((always_inline)) bool compat_enq_wakeup(u64 enq_flag
 }
 
 /*
+ * Whether p may run on its CPU alone: by its mask, or because it is in a section that forbids migration,
+ * which its mask does not show before it has left the CPU. The trampoline of a BPF program disables migration
+ * as well, once, for the thread it interrupts.
+ */
+static inline __attribute__((always_inline)) bool compat_bound_to_cpu(const struct task_struct* p) {
+  return p->nr_cpus_allowed == 1 || p->migration_disabled > (bpf_get_current_task_btf() == p ? 1 : 0);
+}
+
+/*
+ * scx_bpf_select_cpu_dfl() among the CPUs of a mask; < 0 when none of them is idle. Since 6.19 its arguments
+ * travel in a struct, and the kernel keeps the older form for a while.
+ */
+static inline __attribute__((always_inline)) s32 compat_select_cpu_and(struct task_struct* p, s32 prev_cpu,
+                                                                       u64 wake_flags,
+                                                                       const struct cpumask* mask) {
+  if (bpf_ksym_exists(__scx_bpf_select_cpu_and)) {
+    struct scx_bpf_select_cpu_and_args args = {.prev_cpu = prev_cpu, .wake_flags = wake_flags};
+
+    return __scx_bpf_select_cpu_and(p, mask, &args);
+  }
+  return scx_bpf_select_cpu_and(p, prev_cpu, wake_flags, mask, 0);
+}
+
+/*
+ * Hands everybody who waits in this CPU's local queue back to ops.enqueue(); in ops.cpu_release(). Since 7.1
+ * one kfunc for all queues.
+ */
+static inline __attribute__((always_inline)) void compat_reenqueue_local(void) {
+  if (bpf_ksym_exists(scx_bpf_dsq_reenq))
+    scx_bpf_dsq_reenq(SCX_DSQ_LOCAL, 0);
+  else
+    scx_bpf_reenqueue_local();
+}
+
+/*
  * Set the remaining slice. Since 6.19 a kfunc; before, BPF wrote the field itself.
  */
 static inline __attribute__((always_inline)) void compat_set_slice(struct task_struct* p, u64 slice_ns) {

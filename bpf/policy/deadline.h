@@ -64,6 +64,16 @@ GS_POLICY u64 gs_vtime_at_wake(u64 vtime, u64 queue_now, u64 lag_max_ns) {
 }
 
 /*
+ * And no further ahead than it could have to wait anyway: what it ran at another weight, or alone, while
+ * nobody wanted the CPU, is not held against it for longer.
+ */
+GS_POLICY u64 gs_vtime_owed(u64 vtime, u64 queue_now, u64 wait_max_ns) {
+  u64 ceiling = queue_now + wait_max_ns;
+
+  return gs_before(ceiling, vtime) ? ceiling : vtime;
+}
+
+/*
  * A new thread's virtual time: its parent's, or behind those that wait already, whichever is later. Else a
  * chain of short-lived children would always be first in the queue.
  */

@@ -3,9 +3,14 @@
  * CPUs and caches: state, queues, hotplug.
  *
  * The daemon writes `topology` before it attaches. A CPU that comes or goes changes nothing
- * here but its lane: its LLC's queue stays where it is and others of the LLC serve it, or steal from it.
+ * here but its lane: its LLC's queue stays where it is and others of the LLC serve it, or steal from it. One
+ * that comes for the first time was not in sysfs when the daemon read it: where CPUs differ, the scheduler
+ * asks to be attached anew.
  */
 #include "bpf/sched/ctx.bpf.h"
+
+/* enum scx_exit_code, which the kernel has no BTF for: it was because of a hotplug, attach again. */
+#define EXIT_HOTPLUG_RESTART ((1LL << 48) | (1LL << 32))
 
 struct cpu_ctx cpus[GS_MAX_CPUS];
 struct gs_cpu_counters counters[GS_MAX_CPUS];
@@ -13,6 +18,8 @@ struct llc_ctx llcs[GS_MAX_LLCS];
 struct game_ctx games[NR_GAME_CTXS];
 struct gs_waiter waiters[NR_WAITERS];
 struct gs_topology topology;
+/* The CPUs that are best for games; NULL where all are alike. */
+struct bpf_cpumask __kptr* cpus_for_games SEC(".data.cpus_for_games") __hidden __attribute__((aligned(8)));
 
 struct gs_tunables tunables = {
 #define TUNABLE(name, value, minimum, maximum, doc) .name = value,
@@ -20,12 +27,36 @@ struct gs_tunables tunables = {
 #undef TUNABLE
 };
 
+static __always_inline s32 mark_cpus_for_games(void) {
+  struct bpf_cpumask* mask = NULL;
+  u32 cpu;
+
+  if (topology.nr_for_games) {
+    mask = bpf_cpumask_create();
+    if (!mask) return -12 /* ENOMEM */;
+    bpf_for(cpu, 0, topology.nr_cpus) {
+      if (topology.flags[cpu % GS_MAX_CPUS] & GS_CPU_FOR_GAMES) bpf_cpumask_set_cpu(cpu, mask);
+    }
+  }
+  mask = bpf_kptr_xchg(&cpus_for_games, mask);
+  if (mask) bpf_cpumask_release(mask);
+  return 0;
+}
+
+__hidden s32 idle_cpu_for_games(struct task_struct* p, s32 prev_cpu, u64 wake_flags) {
+  struct bpf_cpumask* mask = cpus_for_games;
+
+  return mask ? compat_select_cpu_and(p, prev_cpu, wake_flags, (const struct cpumask*)mask) : -1;
+}
+
 __hidden s32 cpus_init(void) {
   u64 now = bpf_ktime_get_ns();
   u32 i, nr = topology.nr_llcs;
   s32 error;
 
   if (!nr || nr > GS_MAX_LLCS || topology.nr_cpus > GS_MAX_CPUS) return -22 /* EINVAL */;
+  error = mark_cpus_for_games();
+  if (error) return error;
   bpf_for(i, 0, topology.nr_cpus) {
     struct cpu_ctx* cc = cpu_ctx_of(i);
 
@@ -35,8 +66,12 @@ __hidden s32 cpus_init(void) {
     cc->others_served_ns = now;
     cc->others_ran_ns = 0;
     cc->rescuing = 0;
+    cc->bound_wait = 0;
+    error = scx_bpf_create_dsq(DSQ_CPU_BIT | i, -1);
+    if (error) return error;
   }
   bpf_for(i, 0, nr) {
+    gs_pace_begin(&llc_ctx_of(i)->pace, llc_ctx_of(i)->now_v, now);
     error = scx_bpf_create_dsq(i, -1);
     if (!error) error = scx_bpf_create_dsq(DSQ_FRAME_BIT | i, -1);
     if (error) return error;
@@ -44,13 +79,26 @@ __hidden s32 cpus_init(void) {
   return 0;
 }
 
+static char new_cpu[] = "a CPU came whose place is not known";
+
 __hidden void cpu_goes_online(s32 cpu) {
   struct cpu_ctx* cc = cpu_ctx_of(cpu);
+  unsigned long long no_arguments = 0;
 
   cc->lane = GS_LANE_NONE;
   cc->others_served_ns = bpf_ktime_get_ns();
+  if ((topology.nr_llcs > 1 || topology.nr_for_games) &&
+      !(topology.flags[(u32)cpu % GS_MAX_CPUS] & GS_CPU_KNOWN))
+    scx_bpf_exit_bstr(EXIT_HOTPLUG_RESTART, new_cpu, &no_arguments, sizeof(no_arguments));
 }
 
 __hidden void cpu_goes_offline(s32 cpu) {
   cpu_ctx_of(cpu)->lane = GS_LANE_NONE;
+}
+
+/* A real-time, deadline or stop task takes this CPU, for who knows how long: whom it pre-empted, and whoever
+ * was already sent here, look for another. */
+__hidden void cpu_is_taken(s32 cpu) {
+  cpu_ctx_of(cpu)->lane = GS_LANE_NONE;
+  compat_reenqueue_local();
 }

@@ -14,13 +14,16 @@
 #define GS_SCHED_CTX_BPF_H
 
 #include "bpf/compat.bpf.h"
+#include "bpf/policy/balance.h"
 #include "bpf/policy/lane.h"
 #include "bpf/policy/path.h"
 #include "bpf/shared/abi.h"
 #include "bpf/shared/task_ctx.h"
 
-/* Dispatch queues: the LLC's number, with a bit that tells its two queues apart. */
+/* Dispatch queues: the LLC's number, with a bit that tells its two queues apart; and one a CPU, of the
+ * threads that may run nowhere else. */
 #define DSQ_FRAME_BIT 0x10000ULL
+#define DSQ_CPU_BIT 0x20000ULL
 
 struct cpu_ctx {
   u64 run_start_ns;
@@ -30,11 +33,13 @@ struct cpu_ctx {
   u32 llc;
   u32 frame_arrivals_seen; /* of its LLC, when a thread of another lane last started here */
   u32 rescuing;            /* dispatch() has just served another lane because its turn was due */
+  u32 bound_wait; /* somebody may wait in the CPU's own queue; set and cleared under the run queue's lock */
 } __attribute__((aligned(64)));
 
 struct llc_ctx {
   u64 now_v;
-  u32 frame_arrivals; /* threads that may change CPUs queued in the frame queue so far */
+  struct gs_pace pace; /* how fast now_v goes (balance.h) */
+  u32 frame_arrivals;  /* threads that may change CPUs queued in the frame queue so far */
 } __attribute__((aligned(64)));
 
 struct game_ctx {
@@ -60,22 +65,27 @@ extern struct gs_topology topology;
 void task_ctx_create(struct task_struct* p, u64 vtime, u32 llc);
 struct task_ctx* task_ctx_of(struct task_struct* p);
 u32 task_wakes(struct task_struct* p, struct task_ctx* tc, u64 now, bool waker_known);
-void task_join_clock(const struct task_struct* p, struct task_ctx* tc, u32 llc);
+void task_join_clock(struct task_ctx* tc, u32 llc);
 u64 task_key(const struct task_struct* p, struct task_ctx* tc, u32 llc, s32 queued, u32 nr_cpus);
 
 /* select_cpu.bpf.c */
-s32 place_urgent_thread(struct task_struct* p, s32 prev_cpu, u32 lane);
+s32 place_urgent_thread(struct task_struct* p, struct task_ctx* tc, s32 prev_cpu, bool anywhere);
 s32 select_cpu(struct task_struct* p, s32 prev_cpu, u64 wake_flags);
 
 /* enqueue.bpf.c, dispatch.bpf.c, running.bpf.c, cpu.bpf.c */
 void enqueue(struct task_struct* p, u64 enq_flags);
 void dispatch(s32 cpu, struct task_struct* prev);
 void running(struct task_struct* p);
-void charge(const struct task_struct* p, struct task_ctx* tc, struct cpu_ctx* cc, u64 now);
+void charge(struct task_ctx* tc, struct cpu_ctx* cc, u64 now);
 void stopping(struct task_struct* p, bool runnable);
 s32 cpus_init(void);
+s32 idle_cpu_for_games(struct task_struct* p, s32 prev_cpu, u64 wake_flags);
 void cpu_goes_online(s32 cpu);
 void cpu_goes_offline(s32 cpu);
+void cpu_is_taken(s32 cpu);
+
+/* weight.bpf.c */
+void task_weigh(struct task_struct* p, struct task_ctx* tc, u64 now);
 
 /* path.bpf.c */
 void path_join(struct task_ctx* tc, u32 hop, u64 now);
@@ -86,12 +96,35 @@ static __always_inline struct cpu_ctx* cpu_ctx_of(s32 cpu) {
   return &cpus[(u32)cpu % GS_MAX_CPUS];
 }
 
+/* What its sibling runs; GS_LANE_NONE when it has none. */
+static __always_inline u32 sibling_lane(s32 cpu) {
+  u32 sibling = topology.sibling_of[(u32)cpu % GS_MAX_CPUS];
+
+  return sibling == (u32)cpu ? GS_LANE_NONE : cpu_ctx_of(sibling)->lane;
+}
+
+/* Whether a thread is as well off on this CPU as on any. */
+static __always_inline bool cpu_suits(const struct task_ctx* tc, s32 cpu) {
+  return !topology.nr_for_games || !gs_wants_game_cpu(tc->lane, tc->game) ||
+         topology.flags[(u32)cpu % GS_MAX_CPUS] & GS_CPU_FOR_GAMES;
+}
+
 static __always_inline struct cpu_ctx* this_cpu_ctx(void) {
   return cpu_ctx_of(bpf_get_smp_processor_id());
 }
 
 static __always_inline struct llc_ctx* llc_ctx_of(u32 llc) {
   return &llcs[llc % GS_MAX_LLCS];
+}
+
+/* The i-th nearest LLC, i from 1; it may be one that does not exist. The daemon numbers them so that
+ * neighbours differ in the lowest bits. (Verifiers before 7.0 know the bounds of a mask; the compiler would
+ * leave it out where it knows them too.) */
+static __always_inline u32 llc_near(u32 own, u32 i) {
+  u32 llc = own ^ i;
+
+  barrier_var(llc);
+  return llc;
 }
 
 static __always_inline struct game_ctx* game_ctx_of(u32 game) {

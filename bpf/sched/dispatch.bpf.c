@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A CPU wants work: frame threads first (within their share), then its LLC's queue, then other LLCs'.
+ * A CPU wants work: frame threads first (within their share), then whoever comes first of those bound to it
+ * and of its LLC's queue, then other LLCs'.
  */
 #include "bpf/sched/ctx.bpf.h"
 #include "bpf/policy/share.h"
@@ -13,13 +14,34 @@ static __always_inline bool serve(u64 dsq) {
   return scx_bpf_dsq_move_to_local(dsq);
 }
 
+/* From another LLC, nearest first. */
 static __always_inline bool steal(u32 own) {
   u32 i, nr = topology.nr_llcs;
 
-  bpf_for(i, 1, nr) {
-    u32 llc = (own + i) % nr;
+  bpf_for(i, 1, GS_MAX_LLCS) {
+    u32 llc = llc_near(own, i);
 
+    if (i >= 2 * nr) break;
+    if (llc >= nr) continue;
     if ((scx_bpf_dsq_nr_queued(DSQ_FRAME_BIT | llc) > 0 && serve(DSQ_FRAME_BIT | llc)) || serve(llc))
+      return true;
+  }
+  return false;
+}
+
+/* Once an interval: takes one from an LLC whose threads get less than those of this one. */
+static __always_inline bool balance(u32 own, u64 now) {
+  struct llc_ctx* lc = llc_ctx_of(own);
+  u32 i, nr = topology.nr_llcs;
+
+  if (!gs_pace_due(&lc->pace, now)) return false;
+  gs_pace_measure(&lc->pace, lc->now_v, now);
+  bpf_for(i, 1, GS_MAX_LLCS) {
+    u32 llc = llc_near(own, i);
+
+    if (i >= 2 * nr) break;
+    if (llc < nr && gs_pace_takes_from(&lc->pace, &llc_ctx_of(llc)->pace, now) &&
+        scx_bpf_dsq_nr_queued(llc) > 0 && serve(llc))
       return true;
   }
   return false;
@@ -45,36 +67,71 @@ static __always_inline bool keep_urgent_thread(struct task_struct* prev, struct 
   return false;
 }
 
+/* The key of the first in a queue who may run here. */
+static __always_inline bool first_key(u64 dsq, s32 cpu, u64* key) {
+  struct task_struct* next;
+  u32 looked_at = 0;
+  bool found = false;
+
+  bpf_for_each(scx_dsq, next, dsq, 0) {
+    if (bpf_cpumask_test_cpu(cpu, next->cpus_ptr)) {
+      *key = next->scx.dsq_vtime;
+      found = true;
+      break;
+    }
+    if (++looked_at >= KEEP_LOOKS_AT) break;
+  }
+  return found;
+}
+
+/* Whether anybody waits in this CPU's own queue. */
+static __always_inline bool bound_wait(struct cpu_ctx* cc, s32 cpu) {
+  if (!cc->bound_wait) return false;
+  if (scx_bpf_dsq_nr_queued(DSQ_CPU_BIT | cpu) > 0) return true;
+  cc->bound_wait = 0;
+  return false;
+}
+
+/* Serves whoever comes first in the CPU's own queue or its LLC's. */
+static __always_inline bool serve_others(struct cpu_ctx* cc, s32 cpu, u32 llc) {
+  u64 bound_key, key;
+
+  if (!bound_wait(cc, cpu)) return serve(llc);
+  if (first_key(DSQ_CPU_BIT | cpu, cpu, &bound_key) && first_key(llc, cpu, &key) &&
+      gs_before(key, bound_key) && serve(llc))
+    return true;
+  return serve(DSQ_CPU_BIT | cpu) || serve(llc);
+}
+
 /*
  * The thread that ran is not in the queue yet. It goes on while its key comes before that of the first who
  * may run here: else two threads of one CPU would take turns, whatever their weights.
  */
 static __always_inline bool keep_other(struct task_struct* prev, struct cpu_ctx* cc, s32 cpu, u32 llc,
                                        u64 now) {
-  u32 nr_cpus = topology.llcs[llc].nr_cpus, looked_at = 0;
-  struct task_struct* next;
+  u32 nr_cpus = topology.llcs[llc].nr_cpus;
   struct task_ctx* tc;
-  bool keep = false;
+  bool bound, any;
   s32 queued;
-  u64 key;
+  u64 key, next, bound_next;
 
   if (!prev || !(prev->scx.flags & 1 /* SCX_TASK_QUEUED */)) return false;
   queued = scx_bpf_dsq_nr_queued(llc);
+  bound = bound_wait(cc, cpu);
   tc = task_ctx_of(prev);
-  if (queued <= 0 || !tc) return false;
-  charge(prev, tc, cc, now);
-  key = task_key(prev, tc, llc, queued, nr_cpus);
-  bpf_for_each(scx_dsq, next, llc, 0) {
-    if (bpf_cpumask_test_cpu(cpu, next->cpus_ptr)) {
-      keep = gs_before(key, next->scx.dsq_vtime);
-      break;
-    }
-    if (++looked_at >= KEEP_LOOKS_AT) break;
+  if ((queued <= 0 && !bound) || !tc) return false;
+  any = queued > 0 && first_key(llc, cpu, &next);
+  if (bound && first_key(DSQ_CPU_BIT | cpu, cpu, &bound_next) && (!any || gs_before(bound_next, next))) {
+    next = bound_next;
+    any = true;
   }
-  if (!keep) return false;
+  task_weigh(prev, tc, now);
+  charge(tc, cc, now);
+  key = task_key(prev, tc, llc, queued, nr_cpus);
+  if (!any || !gs_before(key, next)) return false;
   advance_clock(llc_ctx_of(llc), tc);
-  compat_set_slice(prev, gs_slice(queued, nr_cpus, prev->scx.weight, tunables.slice_max_ns,
-                                  tunables.slice_min_ns, tunables.slice_round_ns));
+  compat_set_slice(prev, gs_slice(queued, nr_cpus, tc->weight, tunables.slice_max_ns, tunables.slice_min_ns,
+                                  tunables.slice_round_ns));
   return true;
 }
 
@@ -84,7 +141,7 @@ __hidden void dispatch(s32 cpu, struct task_struct* prev) {
   u64 now = bpf_ktime_get_ns();
 
   if (gs_others_are_due(now, cc->others_served_ns, tunables.frame_hog_ns)) {
-    if (serve(llc)) {
+    if (serve_others(cc, cpu, llc)) {
       cc->rescuing = 1;
       count(others_rescued);
       return;
@@ -93,8 +150,12 @@ __hidden void dispatch(s32 cpu, struct task_struct* prev) {
   }
   if (scx_bpf_dsq_nr_queued(DSQ_FRAME_BIT | llc) > 0 && serve(DSQ_FRAME_BIT | llc)) return;
   if (keep_urgent_thread(prev, cc, now)) return;
+  if (topology.nr_llcs > 1 && balance(llc, now)) {
+    count(balanced);
+    return;
+  }
   if (keep_other(prev, cc, cpu, llc, now)) return;
-  if (serve(llc)) return;
+  if (serve_others(cc, cpu, llc)) return;
   if (topology.nr_llcs > 1 && steal(llc)) {
     count(steals);
     return;

@@ -9,8 +9,8 @@
 #include "bpf/policy/slice.h"
 
 /* An idle CPU that may run p is told to look at the queues. */
-static __always_inline void kick_idle(struct task_struct* p, s32 cpu) {
-  if (p->nr_cpus_allowed == 1) {
+static __always_inline void kick_idle(struct task_struct* p, s32 cpu, bool bound) {
+  if (bound) {
     if (scx_bpf_test_and_clear_cpu_idle(cpu)) scx_bpf_kick_cpu(cpu, SCX_KICK_IDLE);
     return;
   }
@@ -21,36 +21,59 @@ static __always_inline void kick_idle(struct task_struct* p, s32 cpu) {
 static __always_inline void enqueue_urgent_thread(struct task_struct* p, struct task_ctx* tc, s32 cpu,
                                                   u64 enq_flags, u64 now) {
   u32 llc = cpu_ctx_of(cpu)->llc;
+  bool wakes = compat_enq_wakeup(enq_flags), bound = compat_bound_to_cpu(p);
   s32 victim = -1;
 
   /* Asked for a CPU a moment ago, select_cpu() found none; all others (pinned, pre-empted, slice used) look
    * for one now. */
-  if (!compat_cpu_selected(p, enq_flags)) victim = place_urgent_thread(p, cpu, tc->lane);
+  if (!compat_cpu_selected(p, enq_flags)) victim = place_urgent_thread(p, tc, cpu, wakes && !bound);
   /* One that leaves the CPU may be in a section that forbids migration, which its mask does not show yet:
    * only one that wakes is put on another CPU; for the others that CPU comes to the queue. */
-  if (victim >= 0 && (compat_enq_wakeup(enq_flags) || victim == cpu)) {
+  if (victim >= 0 && ((wakes && !bound) || victim == cpu)) {
     count(frame_preemptions);
     scx_bpf_dsq_insert(p, SCX_DSQ_LOCAL_ON | victim, tunables.slice_frame_ns, SCX_ENQ_PREEMPT);
     return;
   }
   count(frame_queued);
-  if (p->nr_cpus_allowed > 1) __sync_fetch_and_add(&llc_ctx_of(llc)->frame_arrivals, 1);
+  if (!bound) __sync_fetch_and_add(&llc_ctx_of(llc)->frame_arrivals, 1);
   /* First come, first served; threads nearer to the frame's start go before those further out. */
   scx_bpf_dsq_insert_vtime(p, DSQ_FRAME_BIT | llc, tunables.slice_frame_ns, now + tc->hop * 100 * GS_USEC,
                            enq_flags);
   if (victim >= 0)
     scx_bpf_kick_cpu(victim, SCX_KICK_PREEMPT);
   else /* A CPU may have gone idle since it was looked for. */
-    kick_idle(p, cpu);
+    kick_idle(p, cpu, bound);
+}
+
+/* Into the queue of its LLC, or, where it can run on this CPU alone, of the CPU: so that nobody has to look
+ * past it. Both are ordered by the LLC's virtual time, and dispatch() takes who comes first in either.
+ * Returns how many waited there. */
+static __always_inline s32 enqueue_other(struct task_struct* p, struct task_ctx* tc, struct cpu_ctx* cc,
+                                         s32 cpu, bool bound, u64 enq_flags) {
+  u32 llc = cc->llc % GS_MAX_LLCS, nr_cpus = topology.llcs[llc].nr_cpus;
+  s32 queued = scx_bpf_dsq_nr_queued(llc);
+  u64 dsq = llc, slice;
+
+  if (queued < 0) queued = 0;
+  if (bound) {
+    /* Those of the LLC are shared by all its CPUs. */
+    dsq = DSQ_CPU_BIT | cpu;
+    queued = scx_bpf_dsq_nr_queued(dsq) + queued / (nr_cpus ? nr_cpus : 1);
+    nr_cpus = 1;
+    cc->bound_wait = 1;
+  }
+  slice = gs_slice(queued, nr_cpus, tc->weight, tunables.slice_max_ns, tunables.slice_min_ns,
+                   tunables.slice_round_ns);
+  scx_bpf_dsq_insert_vtime(p, dsq, slice, task_key(p, tc, llc, queued, nr_cpus), enq_flags);
+  return queued;
 }
 
 __hidden void enqueue(struct task_struct* p, u64 enq_flags) {
   s32 cpu = scx_bpf_task_cpu(p);
   struct task_ctx* tc = task_ctx_of(p);
   struct cpu_ctx* cc = cpu_ctx_of(cpu);
-  u32 llc = cc->llc % GS_MAX_LLCS, nr_cpus = topology.llcs[llc].nr_cpus;
-  bool wakes = compat_enq_wakeup(enq_flags), asked = compat_cpu_selected(p, enq_flags);
-  u64 now = bpf_ktime_get_ns(), slice;
+  bool wakes = compat_enq_wakeup(enq_flags), asked = compat_cpu_selected(p, enq_flags), bound;
+  u64 now = bpf_ktime_get_ns();
   s32 queued;
 
   if (!tc) {
@@ -69,16 +92,14 @@ __hidden void enqueue(struct task_struct* p, u64 enq_flags) {
   if (gs_lane_urgent(tc->lane)) {
     enqueue_urgent_thread(p, tc, cpu, enq_flags, now);
   } else {
-    queued = scx_bpf_dsq_nr_queued(llc);
-    slice = gs_slice(queued > 0 ? queued : 0, nr_cpus, p->scx.weight, tunables.slice_max_ns,
-                     tunables.slice_min_ns, tunables.slice_round_ns);
-    scx_bpf_dsq_insert_vtime(p, llc, slice, task_key(p, tc, llc, queued, nr_cpus), enq_flags);
+    bound = compat_bound_to_cpu(p);
+    queued = enqueue_other(p, tc, cc, cpu, bound, enq_flags);
     if (wakes && gs_may_preempt(tc->lane, cc->lane, now - cc->run_start_ns, tunables.preempt_granule_ns)) {
       count(interactive_preemptions);
       scx_bpf_kick_cpu(cpu, SCX_KICK_PREEMPT);
       return;
     }
     /* Asked a moment ago, no CPU was idle; when nobody else waits, one may have become so since. */
-    if (!asked || queued <= 0) kick_idle(p, cpu);
+    if (!asked || queued <= 0) kick_idle(p, cpu, bound);
   }
 }

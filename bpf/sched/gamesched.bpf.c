@@ -9,10 +9,12 @@
  * once a wake-up (task.bpf.c).
  *
  * 2. What they get. An idle CPU, else at once a CPU that runs somebody less urgent (select_cpu.bpf.c,
- * preempt.h): what SCHED_RR would give them. When every CPU runs an urgent thread, they queue by arrival.
+ * preempt.h, place.h): what SCHED_RR would give them. When every CPU runs an urgent thread, they queue by
+ * arrival.
  *
- * 3. What everybody else gets. A fair share by virtual time, from one queue for each last-level cache
- * (deadline.h), in slices that shrink as the queue grows (slice.h). Threads that sleep much have earlier
+ * 3. What everybody else gets. A fair share by virtual time and weight (deadline.h, weight.h), from one queue
+ * for each last-level cache, or one of a CPU for who can run there alone, in slices that shrink as the queue
+ * grows (slice.h). Between caches shares are evened out (balance.h). Threads that sleep much have earlier
  * deadlines and may pre-empt a thread that has run for a while.
  *
  * 4. Why nobody starves. An urgent thread that runs for longer than a frame loses its urgency, and each CPU
@@ -81,6 +83,11 @@ void BPF_PROG(gamesched_cpu_offline, s32 cpu) {
   cpu_goes_offline(cpu);
 }
 
+SEC("struct_ops/gamesched_cpu_release")
+void BPF_PROG(gamesched_cpu_release, s32 cpu, struct scx_cpu_release_args* args) {
+  cpu_is_taken(cpu);
+}
+
 SEC("struct_ops.s/gamesched_init")
 s32 BPF_PROG(gamesched_init) {
   return cpus_init();
@@ -110,6 +117,7 @@ struct sched_ext_ops gamesched_ops = {
     .init_task = (void*)gamesched_init_task,
     .cpu_online = (void*)gamesched_cpu_online,
     .cpu_offline = (void*)gamesched_cpu_offline,
+    .cpu_release = (void*)gamesched_cpu_release,
     .init = (void*)gamesched_init,
     .exit = (void*)gamesched_exit,
     .flags = SCX_OPS_ENQ_EXITING | SCX_OPS_ENQ_MIGRATION_DISABLED | SCX_OPS_ALLOW_QUEUED_WAKEUP,

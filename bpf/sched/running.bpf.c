@@ -18,6 +18,18 @@ static __always_inline void record_wait(struct task_ctx* tc, u64 now) {
   if (wait > cpu->longest_wait_ns[lane]) cpu->longest_wait_ns[lane] = wait;
 }
 
+/* Where it runs, whether it has moved, and whether it has the core for itself. */
+static __always_inline void note_cpu(struct task_ctx* tc, u64 now) {
+  u32 cpu = bpf_get_smp_processor_id();
+
+  if (!gs_lane_urgent(tc->lane)) {
+    tc->moves.cpu = cpu;
+    return;
+  }
+  if (gs_runs_on(&tc->moves, cpu, now, tunables.move_interval_ns)) count(moves);
+  if (sibling_lane(cpu) == GS_LANE_NONE && cpu_suits(tc, cpu)) tc->moves.home = cpu;
+}
+
 __hidden void running(struct task_struct* p) {
   struct task_ctx* tc = task_ctx_of(p);
   struct cpu_ctx* cc = this_cpu_ctx();
@@ -30,11 +42,13 @@ __hidden void running(struct task_struct* p) {
     return;
   }
   record_wait(tc, now);
+  task_weigh(p, tc, now);
   if (tc->input_ns) {
     input_reader_runs(tc->game, tc->input_lane, tc->input_ns, now);
     tc->input_ns = 0;
   }
   cc->lane = tc->lane;
+  note_cpu(tc, now);
   if (cc->rescuing) {
     /* Served against the frame lane: nobody takes the CPU from it for this slice. */
     cc->rescuing = 0;
@@ -47,12 +61,12 @@ __hidden void running(struct task_struct* p) {
       scx_bpf_kick_cpu(bpf_get_smp_processor_id(), SCX_KICK_PREEMPT);
   }
   /* A thread that went straight to an idle CPU never got a key: bring its virtual time here now. */
-  task_join_clock(p, tc, cc->llc);
+  task_join_clock(tc, cc->llc);
   advance_clock(llc, tc);
 }
 
-/* Charges p for what it ran on this CPU since it started or was last charged. */
-__hidden void charge(const struct task_struct* p, struct task_ctx* tc, struct cpu_ctx* cc, u64 now) {
+/* Charges a thread for what it ran on this CPU since it started or was last charged. */
+__hidden void charge(struct task_ctx* tc, struct cpu_ctx* cc, u64 now) {
   u64 ran = now - cc->run_start_ns;
 
   cc->run_start_ns = now;
@@ -63,7 +77,7 @@ __hidden void charge(const struct task_struct* p, struct task_ctx* tc, struct cp
       cc->others_served_ns = now;
     }
   }
-  tc->vtime += gs_virtual(ran, p->scx.weight);
+  tc->vtime += gs_virtual(ran, tc->weight);
   tc->burst_ns += ran;
 }
 
@@ -74,7 +88,7 @@ __hidden void stopping(struct task_struct* p, bool runnable) {
 
   cc->lane = GS_LANE_NONE;
   if (!tc) return;
-  charge(p, tc, cc, now);
+  charge(tc, cc, now);
   if (runnable) {
     tc->runnable_ns = now;
     return;

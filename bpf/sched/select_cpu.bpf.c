@@ -3,81 +3,145 @@
  * Choosing a CPU for a thread that wakes.
  *
  * An idle CPU first, by the kernel's own choice (previous CPU, then a whole idle core, then any,
- * nearest first: it knows SMT, LLC and NUMA). With none idle, an urgent thread takes a CPU from a lower lane;
- * everybody else goes to the queue of the LLC where it last ran.
+ * nearest first: it knows SMT, LLC and NUMA), among those that are best for games before all others where a
+ * game wakes and CPUs differ. With none idle, an urgent thread takes a CPU from a lower lane; everybody else
+ * goes to the queue of the LLC where it last ran. An urgent thread goes back to its own core when that is
+ * idle, and does not move again right after it has (place.h).
  */
 #include "bpf/sched/ctx.bpf.h"
-#include "bpf/policy/preempt.h"
+#include "bpf/policy/place.h"
+
+/* Looked at by an urgent thread that finds no CPU to take in its own: bounds the search. */
+#define FAR_LLCS 8
 
 /*
  * A timer or device that wakes an urgent thread does so on the CPU where it last ran: it takes that one
  * without looking further, as a real-time thread would. Should another CPU be idle, the thread that had to go
  * finds it.
  */
-static __always_inline bool takes_this_cpu(struct cpu_ctx* here, s32 prev_cpu, u32 lane) {
-  return prev_cpu == bpf_get_smp_processor_id() && gs_victim_score(lane, here->lane, 0);
+static __always_inline bool takes_this_cpu(struct cpu_ctx* here, const struct task_ctx* tc, s32 prev_cpu) {
+  return prev_cpu == bpf_get_smp_processor_id() && gs_victim_score(tc->lane, here->lane, 0) &&
+         cpu_suits(tc, prev_cpu);
 }
 
-/*
- * The CPU that a thread of an urgent lane shall take; -1 when all run threads as urgent, real-time tasks or
- * are not allowed. The choice is claimed, so that of several that wake together each takes another CPU.
- */
-__hidden s32 place_urgent_thread(struct task_struct* p, s32 prev_cpu, u32 lane) {
-  u64 now = bpf_ktime_get_ns(), best_score = 0;
-  struct cpu_ctx* cc = cpu_ctx_of(prev_cpu);
-  u32 llc = cc->llc % GS_MAX_LLCS, nr, i;
-  s32 best = -1;
+static __always_inline u64 score_of(const struct task_ctx* tc, s32 cpu, bool ran_here, u64 now) {
+  struct cpu_ctx* cc = cpu_ctx_of(cpu);
 
-  if (gs_victim_score(lane, cc->lane, 0) && bpf_cpumask_test_cpu(prev_cpu, p->cpus_ptr)) {
-    cc->lane = lane;
-    return prev_cpu;
-  }
-  nr = topology.llcs[llc].nr_cpus;
+  return gs_place_score(tc->lane, cc->lane, sibling_lane(cpu), cpu_suits(tc, cpu), ran_here,
+                        now - cc->run_start_ns);
+}
+
+/* Among the CPUs of an LLC, one with a better score than *best_score; else `best`. */
+static __always_inline s32 victim_of(struct task_struct* p, const struct task_ctx* tc, u32 llc, u64 now,
+                                     s32 best, u64* best_score) {
+  u32 nr = topology.llcs[llc % GS_MAX_LLCS].nr_cpus, i;
+
   bpf_for(i, 0, nr) {
     u32 cpu, at = i;
     u64 score;
 
     if (at >= GS_LLC_CPUS) break;
-    cpu = topology.llcs[llc].cpus[at];
-    cc = cpu_ctx_of(cpu);
-    score = gs_victim_score(lane, cc->lane, now - cc->run_start_ns);
-    if (score > best_score && bpf_cpumask_test_cpu(cpu, p->cpus_ptr)) {
-      best_score = score;
+    cpu = topology.llcs[llc % GS_MAX_LLCS].cpus[at];
+    score = score_of(tc, cpu, false, now);
+    if (score > *best_score && bpf_cpumask_test_cpu(cpu, p->cpus_ptr)) {
+      *best_score = score;
       best = cpu;
     }
   }
-  if (best >= 0) cpu_ctx_of(best)->lane = lane;
   return best;
+}
+
+/*
+ * The CPU that an urgent thread shall take; -1 when all run threads as urgent, real-time tasks or are not
+ * allowed. Its own LLC's first; with `anywhere` others', nearest first, for a CPU at all or for one that
+ * suits it. The choice is claimed, so that of several that wake together each takes another CPU.
+ */
+__hidden s32 place_urgent_thread(struct task_struct* p, struct task_ctx* tc, s32 prev_cpu, bool anywhere) {
+  u64 now = bpf_ktime_get_ns(), best_score = 0;
+  u32 llc = cpu_ctx_of(prev_cpu)->llc % GS_MAX_LLCS, nr = topology.nr_llcs, i;
+  s32 best = -1;
+
+  if (bpf_cpumask_test_cpu(prev_cpu, p->cpus_ptr)) {
+    best_score = score_of(tc, prev_cpu, true, now);
+    if (best_score) best = prev_cpu;
+  }
+  if (best < 0 || !cpu_suits(tc, prev_cpu) || gs_lane_urgent(sibling_lane(prev_cpu)))
+    best = victim_of(p, tc, llc, now, best, &best_score);
+  if (anywhere && nr > 1 && (best < 0 || !cpu_suits(tc, best))) bpf_for(i, 1, FAR_LLCS) {
+      u32 other = llc_near(llc, i);
+
+      if (i >= 2 * nr) break;
+      if (other < nr) best = victim_of(p, tc, other, now, best, &best_score);
+      if (best >= 0 && cpu_suits(tc, best)) break;
+    }
+  if (best >= 0) cpu_ctx_of(best)->lane = tc->lane;
+  return best;
+}
+
+/* An idle CPU for an urgent thread without a search: where it stays, or its core when nobody is there. */
+static __always_inline s32 known_cpu(struct task_struct* p, struct task_ctx* tc, s32 prev_cpu, bool stays) {
+  s32 cpu = prev_cpu;
+
+  if (!stays) {
+    cpu = tc->moves.home;
+    if (cpu == GS_NO_CPU || cpu_ctx_of(cpu)->lane != GS_LANE_NONE || sibling_lane(cpu) != GS_LANE_NONE)
+      return -1;
+  }
+  if (!bpf_cpumask_test_cpu(cpu, p->cpus_ptr) || !scx_bpf_test_and_clear_cpu_idle(cpu)) return -1;
+  if (stays)
+    count(stays);
+  else
+    count(home_cores);
+  return cpu;
+}
+
+static __always_inline s32 run_urgent_thread(struct task_struct* p, struct task_ctx* tc, s32 cpu, bool idle) {
+  if (idle) {
+    count(idle_dispatches);
+  } else {
+    cpu_ctx_of(cpu)->lane = tc->lane;
+    count(frame_preemptions);
+  }
+  scx_bpf_dsq_insert(p, SCX_DSQ_LOCAL, tunables.slice_frame_ns, idle ? 0 : SCX_ENQ_PREEMPT);
+  return cpu;
 }
 
 __hidden s32 select_cpu(struct task_struct* p, s32 prev_cpu, u64 wake_flags) {
   struct cpu_ctx* here = this_cpu_ctx();
   struct task_ctx* tc = task_ctx_of(p);
-  bool idle = false;
-  s32 cpu, victim;
-  u32 lane;
+  u64 now = bpf_ktime_get_ns();
+  bool idle = false, urgent, stays;
+  s32 cpu;
 
   count(wakeups);
   if (!tc) return prev_cpu;
-  lane = task_wakes(p, tc, bpf_ktime_get_ns(), true);
-  if (gs_lane_urgent(lane) && takes_this_cpu(here, prev_cpu, lane) &&
-      bpf_cpumask_test_cpu(prev_cpu, p->cpus_ptr)) {
-    here->lane = lane;
-    count(frame_preemptions);
-    scx_bpf_dsq_insert(p, SCX_DSQ_LOCAL, tunables.slice_frame_ns, SCX_ENQ_PREEMPT);
-    return prev_cpu;
+  urgent = gs_lane_urgent(task_wakes(p, tc, now, true));
+  if (urgent) {
+    bool allowed = bpf_cpumask_test_cpu(prev_cpu, p->cpus_ptr);
+
+    if (allowed && takes_this_cpu(here, tc, prev_cpu)) return run_urgent_thread(p, tc, prev_cpu, false);
+    stays =
+        cpu_suits(tc, prev_cpu) && !gs_may_move(&tc->moves, now, tunables.stay_ns, tunables.move_interval_ns);
+    cpu = known_cpu(p, tc, prev_cpu, stays);
+    if (cpu >= 0) return run_urgent_thread(p, tc, cpu, true);
+    if (stays && allowed && gs_victim_score(tc->lane, cpu_ctx_of(prev_cpu)->lane, 0)) {
+      count(stays);
+      return run_urgent_thread(p, tc, prev_cpu, false);
+    }
   }
-  cpu = scx_bpf_select_cpu_dfl(p, prev_cpu, wake_flags, &idle);
+  cpu = -1;
+  if (topology.nr_for_games && gs_wants_game_cpu(tc->lane, tc->game))
+    cpu = idle_cpu_for_games(p, prev_cpu, wake_flags);
+  if (cpu >= 0)
+    idle = true;
+  else
+    cpu = scx_bpf_select_cpu_dfl(p, prev_cpu, wake_flags, &idle);
   if (idle) {
     count(idle_dispatches);
-    scx_bpf_dsq_insert(p, SCX_DSQ_LOCAL,
-                       gs_lane_urgent(lane) ? tunables.slice_frame_ns : tunables.slice_max_ns, 0);
+    scx_bpf_dsq_insert(p, SCX_DSQ_LOCAL, urgent ? tunables.slice_frame_ns : tunables.slice_max_ns, 0);
     return cpu;
   }
-  if (!gs_lane_urgent(lane)) return cpu;
-  victim = place_urgent_thread(p, prev_cpu, lane);
-  if (victim < 0) return cpu;
-  count(frame_preemptions);
-  scx_bpf_dsq_insert(p, SCX_DSQ_LOCAL, tunables.slice_frame_ns, SCX_ENQ_PREEMPT);
-  return victim;
+  if (!urgent) return cpu;
+  prev_cpu = place_urgent_thread(p, tc, prev_cpu, true);
+  return prev_cpu < 0 ? cpu : run_urgent_thread(p, tc, prev_cpu, false);
 }

@@ -28,6 +28,8 @@ __hidden void task_ctx_create(struct task_struct* p, u64 vtime, u32 llc) {
   tc->llc = llc;
   tc->vtime = vtime;
   tc->lane = GS_LANE_NORMAL;
+  tc->moves.cpu = tc->moves.home = GS_NO_CPU;
+  tc->weight = 100; /* until it runs: the kernel has not given it its own yet */
 }
 
 /* The game a thread belongs to, looked up again only after a game came or went. */
@@ -129,19 +131,19 @@ static __always_inline void rebase(struct task_ctx* tc, u32 llc) {
 }
 
 /* Brings p's virtual time to the clock of an LLC, no further behind than it may be. */
-__hidden void task_join_clock(const struct task_struct* p, struct task_ctx* tc, u32 llc) {
+__hidden void task_join_clock(struct task_ctx* tc, u32 llc) {
   rebase(tc, llc);
-  tc->vtime = gs_vtime_at_wake(
-      tc->vtime, llc_ctx_of(llc)->now_v,
-      gs_lag_allowed(tunables.lag_max_ns, tc->burst_ns, p->scx.weight, tunables.burst_max_ns));
+  tc->vtime =
+      gs_vtime_at_wake(tc->vtime, llc_ctx_of(llc)->now_v,
+                       gs_lag_allowed(tunables.lag_max_ns, tc->burst_ns, tc->weight, tunables.burst_max_ns));
+  tc->vtime = gs_vtime_owed(tc->vtime, llc_ctx_of(llc)->now_v, tunables.wait_max_ns);
 }
 
 /* Where it goes in the queue of an LLC, in which `queued` threads wait for nr_cpus CPUs. */
 __hidden u64 task_key(const struct task_struct* p, struct task_ctx* tc, u32 llc, s32 queued, u32 nr_cpus) {
   u32 share = p->nr_cpus_allowed < nr_cpus ? p->nr_cpus_allowed : nr_cpus;
 
-  task_join_clock(p, tc, llc);
-  return gs_deadline_key(tc->vtime, llc_ctx_of(llc)->now_v, tc->burst_ns, p->scx.weight,
-                         tunables.burst_max_ns,
+  task_join_clock(tc, llc);
+  return gs_deadline_key(tc->vtime, llc_ctx_of(llc)->now_v, tc->burst_ns, tc->weight, tunables.burst_max_ns,
                          gs_wait_max(tunables.wait_max_ns, queued > 0 ? queued : 0, share));
 }

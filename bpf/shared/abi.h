@@ -52,11 +52,17 @@ struct gs_tunables {
 #undef TUNABLE
 };
 
+#define GS_CPU_FOR_GAMES 1U /* better for games than those without this; nobody's where all are alike */
+#define GS_CPU_KNOWN 2U     /* it was there, and its cache was known */
+
 /* The machine, written by the daemon before it attaches the scheduler. */
 struct gs_topology {
   unsigned int nr_cpus; /* highest CPU number + 1 */
   unsigned int nr_llcs;
+  unsigned int nr_for_games; /* CPUs with GS_CPU_FOR_GAMES */
   unsigned short llc_of[GS_MAX_CPUS];
+  unsigned short sibling_of[GS_MAX_CPUS]; /* the next CPU of its core; itself where it has none */
+  unsigned char flags[GS_MAX_CPUS];
   struct {
     unsigned int nr_cpus;
     unsigned short cpus[GS_LLC_CPUS];

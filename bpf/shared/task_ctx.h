@@ -11,6 +11,7 @@
 
 #include "bpf/policy/base.h"
 #include "bpf/policy/pattern.h"
+#include "bpf/policy/place.h"
 
 /* What detectors saw the thread do, written in its own context, so by one CPU at a time. */
 struct gs_signals {
@@ -32,7 +33,11 @@ struct task_ctx {
   u64 frame_until_ns; /* on a frame's critical path until then */
   u64 runnable_ns;    /* when it last became runnable; 0 while it runs or sleeps */
   u64 input_ns;       /* the input event that woke it, until it runs; else 0 */
+  u64 weighed_ns;     /* when `weight` was looked up */
+  u32 weight;         /* with that of its control groups; 100: usual */
+  u32 own_weight;     /* the kernel's at that time: by its nice value */
   struct gs_pattern pattern;
+  struct gs_moves moves;
   u32 games_generation; /* `game` is valid while this equals the shared one */
   u32 tid;
   u32 peer_tid, peer_wait; /* the frame thread that woke it, and the wait its work belongs to */

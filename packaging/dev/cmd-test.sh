@@ -24,18 +24,21 @@ passed = sum(r in ("OK", "EXPECTEDFAIL") for r in results)
 print(passed, len(results) - passed - skipped, skipped)')
 }
 
-# One boot runs a whole suite; its last line is "N passed, N failed" or "N passed, N failed, N skipped".
-lab_suite() { # SERIES SUITE LAB-OPTION...
-	local series=$1 suite=$2 log=$DEV/test/lab-$2-$1.log
-	shift 2
-	say "in the lab: suite $suite on kernel $series"
-	(cmd_lab --kernel "$series" "$@" -- lab-suite "$suite") 2>&1 | tee "$log" || true
+# One boot runs a whole suite, or the tests of it that PATTERN names; its last line is "N passed, N failed" or
+# "N passed, N failed, N skipped".
+lab_suite() { # SERIES SUITE PATTERN LAB-OPTION...
+	local series=$1 suite=$2 pattern=$3 name=lab-$2${3:+-$3}-$1 log
+	log=$DEV/test/$name.log
+	shift 3
+	say "in the lab: suite $suite${pattern:+, $pattern,} on kernel $series"
+	# shellcheck disable=SC2086
+	(cmd_lab --kernel "$series" "$@" -- lab-suite "$suite" $pattern) 2>&1 | tee "$log" || true
 	if ! grep -Eq '^[0-9]+ passed, [0-9]+ failed' "$log"; then
-		note_result "lab-$suite-$series" 0 1 0
+		note_result "$name" 0 1 0
 		return
 	fi
 	# shellcheck disable=SC2046
-	note_result "lab-$suite-$series" $(grep -E '^[0-9]+ passed, [0-9]+ failed' "$log" | tail -n 1 |
+	note_result "$name" $(grep -E '^[0-9]+ passed, [0-9]+ failed' "$log" | tail -n 1 |
 		sed -E 's/^([0-9]+) passed, ([0-9]+) failed(, ([0-9]+) skipped)?.*/\1 \2 0\4/')
 }
 
@@ -55,8 +58,10 @@ cmd_test() {
 	if [ $lab = yes ]; then
 		# shellcheck disable=SC2086
 		need_lab $LAB_KERNELS
-		lab_suite 7.3 system
-		for series in $LAB_KERNELS; do lab_suite "$series" kernel --fast; done
+		lab_suite 7.3 system ''
+		for series in $LAB_KERNELS; do lab_suite "$series" kernel '' --fast; done
+		# What needs two last-level caches.
+		lab_suite 7.3 kernel test_placement --fast --llcs 2
 	fi
 	say "results (passed, failed, skipped):"
 	awk '{ printf "    %-20s %4d %4d %4d\n", $1, $2, $3, $4 }' "$DEV/test/results" >&2

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// The machine's CPUs and last-level caches, from sysfs.
+// The machine's CPUs and caches, from sysfs.
 #pragma once
 
 #include <filesystem>
@@ -10,9 +10,12 @@
 
 namespace gamesched::kernel {
 
-// Reads `root`/cpu*/cache/index*/ (root: /sys/devices/system/cpu, or a fixture tree). A CPU whose caches are
-// unknown (offline, or a virtual machine that shows none) belongs to the first LLC.
-// Errors: Unsupported when the machine has more CPUs or caches than gs_topology holds.
+// Reads below `root` (/sys/devices/system/cpu, or a fixture tree), for each cpuN: cache/index*/, node*,
+// topology/thread_siblings_list, cpu_capacity, cpufreq/cpuinfo_max_freq, acpi_cppc/highest_perf; and beside
+// it
+// ../../cpu_atom/cpus, the efficient cores of Intel's hybrid processors. All but cpuN itself may be missing;
+// a CPU that is offline shows nothing. What follows from it is in placement.h. Errors: Unsupported when there
+// is no CPU, or more CPUs or caches than gs_topology holds.
 Result<gs_topology> read_topology(const std::filesystem::path& root);
 
 }  // namespace gamesched::kernel

@@ -58,6 +58,7 @@ class Queue {
   }
 
   const Thread& operator[](size_t thread) const { return threads_[thread]; }
+  void set_weight(size_t thread, u32 weight) { threads_[thread].weight = weight; }
   const std::vector<Thread>& threads() const { return threads_; }
   u64 now_v() const { return now_v_; }
 
@@ -83,6 +84,7 @@ class Queue {
     const u64 lag =
         gs_lag_allowed(tunables_.lag_max_ns, thread.since_sleep_ns, thread.weight, tunables_.burst_max_ns);
     thread.vtime = gs_vtime_at_wake(thread.vtime, now_v_, lag);
+    thread.vtime = gs_vtime_owed(thread.vtime, now_v_, tunables_.wait_max_ns);
     return gs_deadline_key(
         thread.vtime, now_v_, thread.since_sleep_ns, thread.weight, tunables_.burst_max_ns,
         gs_wait_max(tunables_.wait_max_ns, static_cast<u32>(queued_.size()), static_cast<u32>(cpus_.size())));

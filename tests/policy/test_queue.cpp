@@ -61,6 +61,18 @@ TEST(QueueShares, SleepIsNotSavedUp) {
   EXPECT_NEAR(share(queue, hog, 6 * GS_SEC), 5.5 / 6, 0.02);
 }
 
+TEST(QueueShares, ANewWeightCountsSoon) {
+  Queue queue(1);
+  const size_t once_nice = queue.add({.weight = 1});
+  queue.run_until(10 * GS_SEC);  // alone: a thousand seconds of virtual time
+  const size_t other = queue.add({.runnable_at_ns = 10 * GS_SEC});
+  queue.set_weight(once_nice, 100);
+  const u64 before = queue[once_nice].ran_ns;
+  queue.run_until(12 * GS_SEC);
+  EXPECT_NEAR(static_cast<double>(queue[once_nice].ran_ns - before) / (2.0 * GS_SEC), 0.5, 0.06);
+  EXPECT_NEAR(static_cast<double>(queue[other].ran_ns) / (2.0 * GS_SEC), 0.5, 0.06);
+}
+
 TEST(QueueWaits, AShortSleeperAmongHogsRunsAtTheNextSlice) {
   for (const unsigned hogs : {1U, 4U, 16U}) {
     Queue queue(1);

@@ -163,10 +163,11 @@ class DriverError(Exception):
 
 
 class Driver:
-    """The daemon's backend in a process of its own; see tests/lab/kernel/backend_driver.cpp."""
+    """The daemon's backend in a process of its own; see tests/lab/kernel/backend_driver.cpp. `wrapper`: a command
+    that runs it."""
 
-    def __init__(self):
-        self.process = subprocess.Popen([str(PROGRAMS / "backend-driver")], stdin=subprocess.PIPE,
+    def __init__(self, wrapper=()):
+        self.process = subprocess.Popen([*wrapper, str(PROGRAMS / "backend-driver")], stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE, text=True)
         self._receive()
 

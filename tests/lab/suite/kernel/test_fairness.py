@@ -1,13 +1,36 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Nobody starves; affinity, nice and the other policies keep their meaning. Always ratios within one run."""
 
+import contextlib
+import ctypes
+import json
 import os
+import pathlib
+import struct
 import time
 
 from backend import CPUS, BackendTest, Cells, count_up, pinned, sched_getcpu
-from lab import wait_until
+from lab import PROGRAMS, wait_until
 
 RUN_S = 1.2
+CGROUPS = pathlib.Path("/sys/fs/cgroup")
+
+libc = ctypes.CDLL(None, use_errno=True)
+
+
+def become_deadline(runtime_ns, period_ns):
+    """sched_setattr(2), which libc has no function for."""
+    sched_deadline, number = 6, 314
+    attributes = struct.pack("=IIQiIQQQ", 48, sched_deadline, 0, 0, 0, runtime_ns, period_ns, period_ns)
+    if libc.syscall(number, 0, attributes, 0) != 0:
+        raise OSError(ctypes.get_errno(), "sched_setattr")
+
+
+def membarrier():
+    """Returns when every CPU has been through the scheduler: kernel threads see to that."""
+    number, everywhere = 324, 1
+    if libc.syscall(number, everywhere, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "membarrier")
 
 
 class Fairness(BackendTest):
@@ -58,6 +81,133 @@ class Fairness(BackendTest):
         plain, realtime = self.race([self.on_cpu(1), self.on_cpu(1, realtime_policy)])
         # The kernel itself keeps a twentieth for the others.
         self.assertGreater(realtime / max(plain, 1), 5)
+        self.assert_still_attached()
+
+    def test_POL6_deadline_tasks_get_their_time(self):
+        self.attach()
+        runtime_ns, period_ns = 4_000_000, 10_000_000
+        used = Cells(1)
+
+        def deadline():
+            become_deadline(runtime_ns, period_ns)
+            while True:
+                used[0] = time.thread_time_ns()
+
+        for at in range(3 * len(CPUS)):
+            self.fork(lambda: count_up(Cells(1), 0))
+        self.fork(deadline)
+        wait_until("it to run", lambda: used[0])
+        begin_ns, begin_used_ns = time.monotonic_ns(), used[0]
+        time.sleep(RUN_S)
+        share = (used[0] - begin_used_ns) / (time.monotonic_ns() - begin_ns)
+        self.assertGreater(share, 0.7 * runtime_ns / period_ns)
+        self.assert_still_attached()
+
+    def test_POL6_kernel_threads_do_their_work(self):
+        self.attach()
+        for at in range(4 * len(CPUS)):
+            self.fork(lambda: count_up(Cells(1), 0))
+        done = Cells(1)
+
+        def wait_for_the_kernel():
+            for _ in range(10):
+                membarrier()
+                done[0] += 1
+
+        self.fork(wait_for_the_kernel)
+        wait_until(lambda: f"RCU's threads to do their part ({done[0]} of 10 times)", lambda: done[0] == 10)
+        self.assert_still_attached()
+
+    def cgroup(self, name, **settings):
+        """A control group with the CPU controller, and a function that puts the caller into it."""
+        (CGROUPS / "cgroup.subtree_control").write_text("+cpu")
+        folder = CGROUPS / name
+        folder.mkdir()
+        self.addCleanup(lambda: wait_until("an empty group", lambda: self._remove(folder)))
+        for setting, value in settings.items():
+            (folder / setting.replace("_", ".", 1)).write_text(value)
+        return lambda: (folder / "cgroup.procs").write_text(str(os.getpid()))
+
+    @staticmethod
+    def _remove(folder):
+        with contextlib.suppress(OSError):
+            folder.rmdir()
+        return not folder.exists()
+
+    def test_POL6_weights_of_control_groups_are_respected(self):
+        usual, light = self.cgroup("usual"), self.cgroup("light", cpu_weight="20")
+        heavy, idle = self.cgroup("heavy", cpu_weight="1000"), self.cgroup("idle", cpu_idle="1")
+        self.attach()
+        work = self.race([self.on_cpu(1, usual), self.on_cpu(1, light), self.on_cpu(1, heavy), self.on_cpu(1, idle)],
+                         seconds=2 * RUN_S)
+        of_usual, of_light, of_heavy, of_idle = work
+        self.assertGreater(of_usual / of_light, 2.5, "weights 100 and 20")
+        self.assertLess(of_usual / of_light, 10)
+        self.assertLess(of_heavy / of_usual, 1.5, "nobody takes the machine by the weight of their own group")
+        self.assertGreater(of_heavy / of_usual, 0.6)
+        self.assertGreater(of_usual / max(of_idle, 1), 10)
+        self.assert_still_attached()
+
+    def test_POL6_a_changed_weight_of_a_group_counts_soon(self):
+        group = self.cgroup("changing")
+        self.attach()
+        cells = Cells(2)
+        for at, prepare in enumerate((lambda: None, group)):
+            self.fork(lambda at=at, prepare=prepare: self.on_cpu(1, prepare)(cells, at))
+        wait_until("both to have begun", lambda: cells[0] > 1 and cells[1] > 1)
+        (CGROUPS / "changing/cpu.weight").write_text("10")
+
+        def ratio():
+            begin = cells[0], cells[1]
+            time.sleep(RUN_S / 2)
+            return (cells[0] - begin[0]) / max(1, cells[1] - begin[1])
+
+        wait_until("the weight of 10 to count", lambda: ratio() > 4)
+        self.assert_still_attached()
+
+    def test_POL6_a_limited_control_group_is_kept_small_while_others_want_to_run(self):
+        limited = self.cgroup("limited", cpu_max="10000 100000")
+        self.attach()
+        plain, of_limited = self.race([self.on_cpu(1), self.on_cpu(1, limited)], seconds=2 * RUN_S)
+        self.assertGreater(plain / max(of_limited, 1), 5, "a tenth of one CPU")
+        self.assert_still_attached()
+
+    def test_POL1_nobody_starves_when_every_lane_has_too_much_to_do(self):
+        """A game with jobs, streaming and audio; hogs of every kind; fork storms: four times what the CPUs can do."""
+        self.attach()
+        out = self.scratch() / "hogs.json"
+        hogs = self.start([PROGRAMS / "hogs", "--hogs", 3 * len(CPUS), "--storm", "3", "--sleepers", "20", "--seconds", "6",
+                           "--warmup", "1", "--ready", "/dev/null", "--out", out])
+        argv = [str(PROGRAMS / "frameloop"), "--iterations-per-us", "100", "--hz", "144", "--work-us", "200", "--jobs", "8",
+                "--workers", "4", "--job-us", "60", "--streamers", "4", "--audio", "--seconds", "6", "--warmup", "1",
+                "--ready", "/dev/null", "--out", "/dev/null"]
+        game = self.play(lambda: os.execv(argv[0], argv))
+        kinds = [lambda: None, lambda: os.nice(10), lambda: os.nice(19), lambda: os.nice(-5),
+                 lambda: os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0)),
+                 lambda: os.sched_setaffinity(0, {CPUS[0]}), lambda: os.sched_setaffinity(0, set(CPUS[:2]))]
+        turns, longest_ns = Cells(len(kinds)), Cells(len(kinds))
+
+        def watch_itself(at):
+            turns[at] += 1
+            kinds[at]()
+            last_ns = time.monotonic_ns()
+            while True:
+                now_ns = time.monotonic_ns()
+                longest_ns[at] = max(longest_ns[at], now_ns - last_ns)
+                last_ns = now_ns
+                turns[at] += 1
+
+        for at in range(len(kinds)):
+            self.fork(lambda at=at: watch_itself(at))
+        self.assertEqual(hogs.wait(), 0)
+        os.waitpid(game, 0)
+        report = json.loads(out.read_text())
+        print(f"      longest waits: hogs {report['hogs']['longest_wait_ms']:.0f} ms, storm {report['storm']['longest_wait_ms']:.0f} ms, "
+              f"others {[round(longest_ns[at] / 1e6) for at in range(len(kinds))]} ms", flush=True)
+        self.assertTrue(all(turns[at] > 1 for at in range(len(kinds))), [turns[at] for at in range(len(kinds))])
+        # Those of little weight wait longest; it is bounded for them too.
+        self.assertLess(max(longest_ns[at] for at in range(len(kinds))), 3_000_000_000)
+        self.assertGreater(report["hogs"]["fewest_units"], report["hogs"]["most_units"] / 3)
         self.assert_still_attached()
 
     def test_POL6_affinity_is_respected(self):

@@ -10,7 +10,7 @@ from backend import BackendTest
 PROGRAMS = {
     "process_fork", "process_exec", "process_exit", "input_event_hook", "input_device_gone",
     "gamesched_select_cpu", "gamesched_enqueue", "gamesched_dispatch", "gamesched_running", "gamesched_stopping",
-    "gamesched_init_task", "gamesched_cpu_online", "gamesched_cpu_offline", "gamesched_init", "gamesched_exit",
+    "gamesched_init_task", "gamesched_cpu_online", "gamesched_cpu_offline", "gamesched_cpu_release", "gamesched_init", "gamesched_exit",
 }
 
 

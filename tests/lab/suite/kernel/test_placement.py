@@ -1,0 +1,244 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""POL-3, GPU-3, GPU-5: where threads run. What needs two last-level caches is skipped on a machine with one."""
+
+import os
+import pathlib
+import time
+import unittest
+
+from backend import CPUS, BackendTest, Cells, count_up, sched_getcpu
+from lab import Driver, first_line, wait_until
+
+CPU_DIR = pathlib.Path("/sys/devices/system/cpu")
+
+
+def cpu_list(text):
+    cpus = set()
+    for part in filter(None, text.split(",")):
+        first, _, last = part.partition("-")
+        cpus |= set(range(int(first), int(last or first) + 1))
+    return frozenset(cpus)
+
+
+def caches():
+    """The sets of CPUs that share a last-level cache."""
+    found = set()
+    for cpu in CPUS:
+        indices = sorted((CPU_DIR / f"cpu{cpu}/cache").glob("index*"), key=lambda i: int(first_line(i / "level", "0")))
+        if indices:
+            found.add(cpu_list(first_line(indices[-1] / "shared_cpu_list")))
+    return sorted(found, key=min) or [frozenset(CPUS)]
+
+
+CACHES = caches()
+two_caches = unittest.skipIf(len(CACHES) < 2, "this machine has one last-level cache: ./dev lab --llcs 2")
+
+
+class Balance(BackendTest):
+    @two_caches
+    def test_POL1_shares_are_the_same_in_both_caches(self):
+        """Twice as many hogs in one as in the other, and from then on all of them may go anywhere."""
+        self.attach()
+        few, many = CACHES[0], CACHES[1]
+        hogs = [few] * (2 * len(few)) + [many] * (4 * len(many))
+        cells = Cells(len(hogs))
+        pids = []
+        for at, cache in enumerate(hogs):
+            def body(at=at, cache=cache):
+                os.sched_setaffinity(0, cache)
+                count_up(cells, at)
+            pids.append(self.fork(body))
+        wait_until("all to have begun", lambda: all(cells[at] for at in range(len(hogs))))
+        before = self.driver.ask("counters")
+        for pid in pids:
+            os.sched_setaffinity(pid, CPUS)
+        time.sleep(0.5)
+        begin = [cells[at] for at in range(len(hogs))]
+        time.sleep(3)
+        work = [cells[at] - begin[at] for at in range(len(hogs))]
+        of_few, of_many = work[:2 * len(few)], work[2 * len(few):]
+        ratio = (sum(of_many) / len(of_many)) / (sum(of_few) / len(of_few))
+        self.assertGreater(ratio, 0.75, f"one half gives each thread {ratio:.2f} of what the other gives")
+        self.assertGreater(self.grown(before, "balanced"), 0)
+        self.assertLess(self.grown(before, "balanced"), 2 * 3.5 / 0.048 + 8, "one an interval and cache at the most")
+        self.assert_still_attached()
+
+    def test_bound_threads_and_others_share_a_cpu(self):
+        """Many that may run on one CPU alone, beside twice as many free ones as CPUs."""
+        self.attach()
+        bound, free = 12, 2 * len(CPUS)
+        cells = Cells(bound + free)
+        for at in range(bound):
+            self.fork(lambda at=at: (os.sched_setaffinity(0, {CPUS[-1]}), count_up(cells, at)))
+        for at in range(bound, bound + free):
+            self.fork(lambda at=at: count_up(cells, at))
+        wait_until("all to have begun", lambda: all(cells[at] for at in range(bound + free)))
+        begin = [cells[at] for at in range(bound + free)]
+        time.sleep(2.5)
+        work = [cells[at] - begin[at] for at in range(bound + free)]
+        self.assertGreater(min(work[:bound]), max(work[:bound]) / 3, work)
+        self.assertGreater(min(work[bound:]), max(work[bound:]) / 3, work)
+        # The free ones have the other CPUs: nobody of them is held up by those bound to the last.
+        self.assertGreater(min(work[bound:]), max(work[:bound]), work)
+        self.assert_still_attached()
+
+
+class Taken(BackendTest):
+    def test_who_is_pre_empted_by_a_real_time_task_goes_on_elsewhere(self):
+        self.attach()
+        cells, where = Cells(1), Cells(1)
+
+        def hog():
+            while True:
+                cells[0] += 1
+                where[0] = sched_getcpu()
+
+        self.fork(hog)
+        wait_until("the hog to have begun", lambda: cells[0])
+
+        def work_of(seconds):
+            begin = cells[0]
+            time.sleep(seconds)
+            return cells[0] - begin
+
+        alone = work_of(0.4)
+        for _ in range(3):
+            cpu = where[0]
+            taker = self.fork(lambda: (os.sched_setaffinity(0, {cpu}),
+                                       os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1)),
+                                       count_up(Cells(1), 0)))
+            wait_until("the hog to have gone elsewhere", lambda: where[0] != cpu)
+            # The other CPUs are idle: it does nearly as much as alone (here busy CPUs share the emulator's time).
+            self.assertGreater(work_of(0.4), alone / 4)
+            self._kill(taker)
+        self.assert_still_attached()
+
+
+class Hotplug(BackendTest):
+    @two_caches
+    def test_POL3_a_cpu_that_comes_for_the_first_time_asks_for_a_new_attach(self):
+        cpu = CPU_DIR / f"cpu{CPUS[-1]}/online"
+        cpu.write_text("0")
+        self.addCleanup(cpu.write_text, "1")
+        self.attach()
+        cpu.write_text("1")
+        wait_until("the scheduler to have left", lambda: len(self.driver.ask("state")["exits"]) > self.exits_before)
+        [left] = self.driver.ask("state")["exits"][self.exits_before:]
+        self.assertEqual((left["restart"], left["error"]), (True, False), left)
+        # Now it is known: going and coming changes nothing.
+        self.attach()
+        for _ in range(2):
+            cpu.write_text("0")
+            cpu.write_text("1")
+        self.assert_still_attached()
+
+
+def keep_time(cells, period_s, work):
+    """Frames: works, sleeps until the next one. Counts in cells[CPU] where each began, in the last cell its moves."""
+    last, next_s = None, time.monotonic()
+    while True:
+        next_s = max(next_s + period_s, time.monotonic())
+        time.sleep(max(0, next_s - time.monotonic()))
+        cpu = sched_getcpu()
+        cells[cpu] += 1
+        if last is not None and cpu != last:
+            cells[len(CPUS)] += 1
+        last = cpu
+        for _ in range(work):
+            pass
+
+
+class FramePlaces(BackendTest):
+    def test_GPU3_GPU5_a_frame_thread_keeps_its_core(self):
+        """Beside short-lived disturbance on an otherwise idle machine it has its core for itself, and hardly moves."""
+        self.attach()
+        cells = Cells(len(CPUS) + 1)
+        before = self.driver.ask("counters")
+        self.play(lambda: keep_time(cells, 0.008, 1000))
+
+        def disturb():
+            while True:
+                time.sleep(0.003)
+                for _ in range(3000):
+                    pass
+
+        for _ in range(len(CPUS) // 2):
+            self.fork(disturb)
+        wait_until("some frames", lambda: sum(cells[at] for at in range(len(CPUS))) > 50)
+        begin = [cells[at] for at in range(len(CPUS) + 1)]
+        wait_until("more frames", lambda: sum(cells[at] - begin[at] for at in range(len(CPUS))) > 200)
+        frames = sum(cells[at] - begin[at] for at in range(len(CPUS)))
+        moves = cells[len(CPUS)] - begin[len(CPUS)]
+        # 8 ms each: at most ten moves a second of its own choice, and four saved ones.
+        self.assertLess(moves, frames * 0.008 * 10 + 4 + frames / 20, f"{moves} moves in {frames} frames")
+        self.assertGreater(self.grown(before, "home_cores") + self.grown(before, "stays"), 0)
+        self.assert_still_attached()
+
+
+class UnequalCpus(BackendTest):
+    """sysfs shows the last two CPUs beside a cache three times as large. Only the driver sees it so: the kernel and the
+    CPUs are what they are."""
+
+    def setUp(self):
+        super().setUp()
+        self.plain, self.stacked = CPUS[:-2], CPUS[-2:]
+        folder = self.scratch()
+        for name in ("possible", "online", "present"):
+            (folder / name).write_text((CPU_DIR / name).read_text())
+        for cpu in CPUS:
+            group, size = (self.stacked, "98304K") if cpu in self.stacked else (self.plain, "32768K")
+            cache = folder / f"cpu{cpu}/cache/index3"
+            cache.mkdir(parents=True)
+            for name, text in (("level", "3"), ("type", "Unified"), ("size", size),
+                               ("shared_cpu_list", f"{group[0]}-{group[-1]}")):
+                (cache / name).write_text(text + "\n")
+            (folder / f"cpu{cpu}/topology").mkdir()
+            (folder / f"cpu{cpu}/topology/thread_siblings_list").write_text(f"{cpu}\n")
+        self.driver = Driver(("unshare", "--mount", "sh", "-c",
+                              f'mount --bind {folder} {CPU_DIR} && exec "$0"'))
+        self.addCleanup(self.driver.close)
+        self.addCleanup(self._leave)
+
+    def share_on_the_cache(self, cells, frames=150):
+        begin = [cells[at] for at in range(len(CPUS))]
+        done = lambda: [cells[at] - begin[at] for at in range(len(CPUS))]
+        wait_until("frames", lambda: sum(done()) >= frames)
+        return sum(done()[cpu] for cpu in self.stacked) / sum(done())
+
+    def test_POL3_frames_are_drawn_beside_the_large_cache(self):
+        self.attach()
+        cells = Cells(len(CPUS) + 1)
+
+        def game():
+            os.sched_setaffinity(0, self.plain)  # it begins in the wrong place
+            os.sched_setaffinity(0, CPUS)
+            keep_time(cells, 0.008, 1000)
+
+        self.play(game)
+        wait_until("some frames", lambda: sum(cells[at] for at in range(len(CPUS))) > 50)
+        self.assertGreater(self.share_on_the_cache(cells), 0.9, "on an idle machine")
+        work = Cells(3 * len(CPUS))
+        for at in range(3 * len(CPUS)):
+            self.fork(lambda at=at: count_up(work, at))
+        wait_until("the hogs to have begun", lambda: all(work[at] for at in range(3 * len(CPUS))))
+        self.assertGreater(self.share_on_the_cache(cells), 0.9, "with every CPU busy")
+        self.assert_still_attached()
+
+    def test_POL3_the_games_workers_take_the_other_cpus_when_there_is_no_room(self):
+        self.attach()
+        cells = Cells(len(CPUS))
+
+        def game():
+            for at in range(1, len(CPUS)):
+                if os.fork() == 0:
+                    count_up(cells, at)
+            count_up(cells, 0)
+
+        self.play(lambda: (os.setpgid(0, 0), game()))
+        self.addCleanup(lambda: [self._kill(pid) for pid in self.driver.members()])
+        wait_until("all to have begun", lambda: all(cells[at] for at in range(len(CPUS))))
+        begin = [cells[at] for at in range(len(CPUS))]
+        time.sleep(2)
+        work = [cells[at] - begin[at] for at in range(len(CPUS))]
+        self.assertGreater(min(work), max(work) / 3, f"as many as CPUs: each has one; {work}")
+        self.assert_still_attached()
