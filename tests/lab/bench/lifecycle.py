@@ -204,7 +204,7 @@ def switches(context: Context) -> list[Figure]:
         context.screen.say(f"  {where}: default {values[DEFAULT]:.0f}, ours {values[OURS]:.0f} {unit}")
         what = f"cost of a switch {where}"
         rows += absolute("POL-1", what, unit, values, context.guest.kernel)
-        rows += against("POL-1", what, values, {DEFAULT: 1.25}, context.guest.kernel)
+        rows += against("POL-1", what, values, {DEFAULT: 1.2}, context.guest.kernel)
     return rows
 
 

@@ -28,6 +28,11 @@ def clicks(hz: int, mouse: str, hogs: int, work_us: int = 0) -> Load:
                 game=("--hz", hz, "--work-us", FRAME_WORK_US[hz], "--input", mouse, "--input-us", work_us), hogs=hogs)
 
 
+def idle(hz: int) -> Load:
+    """One frame thread and nothing else."""
+    return Load(f"{hz} Hz, idle machine", game=("--hz", hz, "--work-us", FRAME_WORK_US[hz]))
+
+
 def job_game(hz: int, echo_port: str, mouse: str | None) -> tuple:
     """Options of a game with 8 jobs a frame, streaming, audio, network and, where there is a mouse,
     input."""

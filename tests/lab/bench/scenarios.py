@@ -77,6 +77,11 @@ def frames(context: Context) -> list[Figure]:
     return rows
 
 
+def idle(context: Context) -> list[Figure]:
+    load = loads.idle(144)
+    return figures.idle_figures(load.name, compare(context, load), context.guest.kernel)
+
+
 def jobs(context: Context) -> list[Figure]:
     _, port = context.guest.service("echo", ready_option=False)
     mouse = start_mouse(context.guest, context.screen)
