@@ -21,7 +21,7 @@ static __always_inline void kick_idle(struct task_struct* p, s32 cpu, bool bound
 static __always_inline void enqueue_urgent_thread(struct task_struct* p, struct task_ctx* tc, s32 cpu,
                                                   u64 enq_flags, u64 now) {
   u32 llc = cpu_ctx_of(cpu)->llc;
-  bool wakes = compat_enq_wakeup(enq_flags), bound = compat_bound_to_cpu(p);
+  bool wakes = compat_enq_wakeup(enq_flags), bound = compat_bound_to_cpu(p, enq_flags);
   s32 victim = -1;
 
   /* Asked for a CPU a moment ago, select_cpu() found none; all others (pinned, pre-empted, slice used) look
@@ -92,7 +92,7 @@ __hidden void enqueue(struct task_struct* p, u64 enq_flags) {
   if (gs_lane_urgent(tc->lane)) {
     enqueue_urgent_thread(p, tc, cpu, enq_flags, now);
   } else {
-    bound = compat_bound_to_cpu(p);
+    bound = compat_bound_to_cpu(p, enq_flags);
     queued = enqueue_other(p, tc, cc, cpu, bound, enq_flags);
     if (wakes && gs_may_preempt(tc->lane, cc->lane, now - cc->run_start_ns, tunables.preempt_granule_ns)) {
       count(interactive_preemptions);
