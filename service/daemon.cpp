@@ -126,7 +126,7 @@ Daemon::Daemon(const Options& options, const MakeBackend& make_backend)
                game_objects_.forget(name);
              }),
       authority_(loop_, connection_.get()),
-      requests_(authority_, registry_, attachment_, profiles_, publisher_,
+      requests_(*backend_, authority_, registry_, attachment_, profiles_, publisher_,
                 {policy::EnabledStore(file_in(options.state_folder, "enabled")),
                  policy::ProfileStore(file_in(options.state_folder, "profile"))}),
       game_objects_(connection_.raw(), authority_, registry_),
@@ -214,6 +214,7 @@ int Daemon::run() {
   if (auto done = become_realtime(); !done) {
     log::notice("Running at ordinary priority, slower to attach on a busy machine: " + done.error().message);
   }
+  backend_->switch_off_detectors(config_.detectors_off);
   backend_->load();
   attachment_.watch_events(loop_);
   profiles_.apply();
@@ -305,6 +306,7 @@ void Daemon::reload() {
   config_errors_ = std::move(loaded.errors);
   if (config_errors_.empty()) {
     config_ = std::move(loaded.config);
+    backend_->switch_off_detectors(config_.detectors_off);
     attachment_.configure(config_);
     profiles_.configure(config_);
     finder_.configure(config_.detect, config_.detection);

@@ -119,17 +119,20 @@ int BPF_PROG(process_fork, struct task_struct* parent, struct task_struct* child
   return 0;
 }
 
+/* Threads remember what they belong to until this changes. */
+static __always_inline void memberships_change(void) {
+  u32 zero = 0;
+  struct gs_shared_state* state = bpf_map_lookup_elem(&shared_state, &zero);
+
+  if (state) __sync_fetch_and_add(&state->games_generation, 1);
+}
+
 static __always_inline void member_execs(struct task_struct* p, u32 tgid,
                                          const struct gs_game_process* process) {
-  struct gs_shared_state* state;
-  u32 zero = 0;
-
   /* bprm->cred has become the task's own by now, and is NULL here. */
   if (process->uid == p->cred->euid.val) return;
   leave(tgid);
-  /* The thread is the same one and remembers its game until this changes. */
-  state = bpf_map_lookup_elem(&shared_state, &zero);
-  if (state) __sync_fetch_and_add(&state->games_generation, 1);
+  memberships_change();
 }
 
 static __always_inline void tell_lost(struct gs_exec_budget* budget, u32 uid, u64 now) {
@@ -198,7 +201,7 @@ int BPF_PROG(process_exec, struct task_struct* p, pid_t old_pid, struct linux_bi
 
   if (process) member_execs(p, tgid, process);
   /* It may have been one under its old name. */
-  bpf_map_delete_elem(&audio_servers, &tgid);
+  if (!bpf_map_delete_elem(&audio_servers, &tgid)) memberships_change();
 
   __builtin_memcpy(name, p->comm, sizeof(name));
   found = bpf_map_lookup_elem(&exec_names, name);
@@ -210,8 +213,10 @@ int BPF_PROG(process_exec, struct task_struct* p, pid_t old_pid, struct linux_bi
   bpf_probe_read_kernel_str(dir.path, sizeof(dir.path), bprm->filename);
   found = bpf_map_lookup_elem(&exec_dirs, &dir);
   dir_flags = found ? *found : 0;
-  if (flags & GS_EXEC_AUDIO && dir_flags & GS_EXEC_DIR_SYSTEM)
+  if (flags & GS_EXEC_AUDIO && dir_flags & GS_EXEC_DIR_SYSTEM) {
     bpf_map_update_elem(&audio_servers, &tgid, &one, BPF_ANY);
+    memberships_change();
+  }
   if (flags & GS_EXEC_WATCHED && !mark) {
     mark = bpf_task_storage_get(&watched, p, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
     if (mark) *mark = 1;

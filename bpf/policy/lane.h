@@ -8,18 +8,20 @@
  * How: a thread's lane is decided when it wakes, from what it has done, never from its name. A smaller number
  * is more urgent.
  *
- *   lane          who                                                what it gets
- *   game audio    the game's audio call-back                         runs at once: an idle CPU, or one taken
- * from audio         an audio server's, or another program's            any lane below; so short that frames
- * can wait for it frame         a frame waits for it now (see path.h, pattern.h,   runs at once: an idle CPU,
- * or one window.h for the evidence)                         taken from a lower lane compositor    puts frames
- * on the screen                          the same game network  the game's live conversation the same game
- * the game's other threads with short bursts while   an earlier deadline the player's hand is on the input
- *   network       any other live conversation                        an earlier deadline
- *   interactive   sleeps much, runs briefly                          an earlier deadline; may pre-empt after
- *                                                                    a granule
- *   normal        all else                                           its fair share
- *   background    SCHED_IDLE                                         what is left, by its weight
+ *   lane          who                                             what it gets
+ *   game audio    the game's audio call-back                      runs at once: an idle CPU, or one taken
+ * from audio         an audio server's, another program's            any lane below; so short that frames can
+ * wait frame         a frame waits for it now (path.h, pattern.h,    the same; among themselves by the
+ * frame's end window.h, frame.h)                              (urgent.h) compositor    puts frames on the
+ * screen                       the same game network  the game's live conversation                    the
+ * same game          the game's other threads with short bursts      an earlier deadline while the player's
+ * hand is on the input network       any other live conversation                     an earlier deadline
+ *   interactive   sleeps much, runs briefly                       an earlier deadline; may pre-empt after
+ *                                                                 a granule
+ *   normal        all else                                        its fair share
+ *   background    SCHED_IDLE                                      what is left, by its weight
+ *
+ * Which of them a thread is in is decided in classify.h.
  *
  * Limits: only the urgent lanes (down to game network) pre-empt at once, and share.h bounds how much of a CPU
  * they can take. All others differ by deadline alone, so nobody starves.
@@ -49,20 +51,9 @@ GS_POLICY bool gs_lane_urgent(u32 lane) {
   return lane <= GS_LANE_GAME_NETWORK;
 }
 
-/* Evidence for the frame lane; bits, since several may hold. */
-enum gs_evidence {
-  GS_EVIDENCE_INPUT = 1,    /* woken by an input event on this CPU, just now */
-  GS_EVIDENCE_PERIODIC = 2, /* woken by a timer or device at a steady frame-like rate */
-  GS_EVIDENCE_WAKER = 4,    /* woke a frame thread that had waited for it */
-  GS_EVIDENCE_PEER = 8,     /* woken by a frame thread, done before that one's wait ended */
-};
-
-/* The lane of a thread that no frame waits for. */
-GS_POLICY u32 gs_lane_of_other(bool sched_idle, bool game, bool input_window, u64 burst_avg_ns,
-                               u64 interactive_burst_ns) {
-  if (sched_idle) return GS_LANE_BACKGROUND;
-  if (burst_avg_ns >= interactive_burst_ns) return GS_LANE_NORMAL;
-  return game && input_window ? GS_LANE_GAME : GS_LANE_INTERACTIVE;
+/* Whose helpers path.h finds: a frame, or the ear, waits for what this one waits for. */
+GS_POLICY bool gs_lane_leads(u32 lane) {
+  return lane == GS_LANE_FRAME || lane == GS_LANE_GAME_AUDIO;
 }
 
 #endif

@@ -20,6 +20,7 @@ struct gs_waiter waiters[NR_WAITERS];
 struct gs_topology topology;
 /* The CPUs that are best for games; NULL where all are alike. */
 struct bpf_cpumask __kptr* cpus_for_games SEC(".data.cpus_for_games") __hidden __attribute__((aligned(8)));
+unsigned int names_that_count; /* enum gs_named: for want of a detector; written by the daemon */
 
 struct gs_tunables tunables = {
 #define TUNABLE(name, value, minimum, maximum, doc) .name = value,

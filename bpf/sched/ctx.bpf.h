@@ -7,7 +7,7 @@
  * cpu_ctx    one a CPU; written by callbacks on that CPU. Others read lane and run_start_ns to choose a
  *            victim and may overwrite lane to claim it: a lost race costs one queueing
  * llc_ctx    one a last-level cache: the virtual time of its queue
- * game_ctx   one a game: its frame period
+ * game_ctx   one a game: its frame
  * waiters    what bpf/policy/path.h needs to know of frame threads, by a hash of the thread id
  */
 #ifndef GS_SCHED_CTX_BPF_H
@@ -15,6 +15,7 @@
 
 #include "bpf/compat.bpf.h"
 #include "bpf/policy/balance.h"
+#include "bpf/policy/classify.h"
 #include "bpf/policy/lane.h"
 #include "bpf/policy/path.h"
 #include "bpf/shared/abi.h"
@@ -43,8 +44,10 @@ struct llc_ctx {
 } __attribute__((aligned(64)));
 
 struct game_ctx {
-  u64 period_ns; /* of its slowest thread that keeps time: the frame */
+  u64 period_ns; /* of its frame: by what it gives to the GPU, else of its slowest thread that keeps time */
   u64 seen_ns;   /* when that thread was last seen */
+  u64 begin_ns;  /* when its current frame began, by its submits; 0: not known */
+  u64 gpu_ns;    /* when period_ns was last known by its submits */
   u32 tid;
 };
 
@@ -60,6 +63,7 @@ extern struct game_ctx games[NR_GAME_CTXS];
 extern struct gs_waiter waiters[NR_WAITERS];
 extern struct gs_tunables tunables;
 extern struct gs_topology topology;
+extern unsigned int names_that_count;
 
 /* task.bpf.c */
 void task_ctx_create(struct task_struct* p, u64 vtime, u32 llc);

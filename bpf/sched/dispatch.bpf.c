@@ -56,7 +56,8 @@ static __always_inline bool keep_urgent_thread(struct task_struct* prev, struct 
   tc = task_ctx_of(prev);
   if (!tc || !gs_lane_urgent(tc->lane)) return false;
   game = game_ctx_of(tc->game);
-  if (!gs_burst_too_long(tc->burst_ns + (now - cc->run_start_ns), game->period_ns, tunables.burst_floor_ns)) {
+  if (!gs_burst_ends_urgency(tc->lane, tc->burst_ns + (now - cc->run_start_ns), game->period_ns,
+                             tc->signals.audio_period_ns, tunables.burst_floor_ns)) {
     compat_set_slice(prev, tunables.slice_frame_ns);
     return true;
   }
@@ -64,6 +65,7 @@ static __always_inline bool keep_urgent_thread(struct task_struct* prev, struct 
   tc->lane = GS_LANE_NORMAL;
   tc->frame_until_ns = 0;
   tc->pattern.confidence = 0;
+  tc->signals.audio_ns = 0;
   return false;
 }
 

@@ -7,6 +7,7 @@
 #include "bpf/policy/deadline.h"
 #include "bpf/policy/preempt.h"
 #include "bpf/policy/slice.h"
+#include "bpf/policy/urgent.h"
 
 /* An idle CPU that may run p is told to look at the queues. */
 static __always_inline void kick_idle(struct task_struct* p, s32 cpu, bool bound) {
@@ -16,6 +17,18 @@ static __always_inline void kick_idle(struct task_struct* p, s32 cpu, bool bound
   }
   cpu = scx_bpf_pick_idle_cpu(p->cpus_ptr, 0);
   if (cpu >= 0) scx_bpf_kick_cpu(cpu, SCX_KICK_IDLE);
+}
+
+static __always_inline u64 urgent_key(struct task_ctx* tc, u64 now) {
+  struct game_ctx* game = game_ctx_of(tc->game);
+  u64 begin = game->begin_ns, period = game->period_ns;
+
+  if (tc->lane == GS_LANE_COMPOSITOR) {
+    begin = tc->signals.frames.begin_ns;
+    period = gs_frame_period(&tc->signals.frames);
+  }
+  return gs_urgent_key(now, tc->lane, tc->hop, begin, period ? period : tunables.frame_period_ns,
+                       tc->signals.audio_period_ns, tc->window);
 }
 
 static __always_inline void enqueue_urgent_thread(struct task_struct* p, struct task_ctx* tc, s32 cpu,
@@ -36,9 +49,7 @@ static __always_inline void enqueue_urgent_thread(struct task_struct* p, struct 
   }
   count(frame_queued);
   if (!bound) __sync_fetch_and_add(&llc_ctx_of(llc)->frame_arrivals, 1);
-  /* First come, first served; threads nearer to the frame's start go before those further out. */
-  scx_bpf_dsq_insert_vtime(p, DSQ_FRAME_BIT | llc, tunables.slice_frame_ns, now + tc->hop * 100 * GS_USEC,
-                           enq_flags);
+  scx_bpf_dsq_insert_vtime(p, DSQ_FRAME_BIT | llc, tunables.slice_frame_ns, urgent_key(tc, now), enq_flags);
   if (victim >= 0)
     scx_bpf_kick_cpu(victim, SCX_KICK_PREEMPT);
   else /* A CPU may have gone idle since it was looked for. */

@@ -12,7 +12,7 @@ static __always_inline u64 keep_ns(u32 game) {
 }
 
 static __always_inline bool on_frame_path(const struct task_ctx* tc, u64 now) {
-  return tc->lane == GS_LANE_FRAME || gs_before(now, tc->frame_until_ns);
+  return gs_lane_leads(tc->lane) || gs_before(now, tc->frame_until_ns);
 }
 
 /* On the frame's path from now on, `hop` steps from its start. */
@@ -49,7 +49,7 @@ __hidden void path_thread_wakes(struct task_struct* p, struct task_ctx* tc, bool
     if (waker && waker->game == tc->game && waker->tid != tc->tid) {
       by_game = true;
       /* p's own lane is still that of its last wake-up: was it a frame thread when it went to sleep? */
-      if (tc->lane == GS_LANE_FRAME && tc->hop < GS_PATH_HOPS_MAX) {
+      if (gs_lane_leads(tc->lane) && tc->hop < GS_PATH_HOPS_MAX) {
         if (!gs_before(now, waker->frame_until_ns)) count(path_wakers);
         path_join(waker, tc->hop + 1, now);
         waker->evidence |= GS_EVIDENCE_WAKER;
@@ -76,7 +76,7 @@ __hidden void path_thread_sleeps(struct task_ctx* tc) {
     tc->done_wait = tc->peer_wait;
   }
   tc->peer_tid = 0;
-  if (tc->lane != GS_LANE_FRAME) return;
+  if (!gs_lane_leads(tc->lane)) return;
   entry = waiter_of(tc->tid);
   if (entry->tid != tc->tid) {
     entry->tid = tc->tid;

@@ -14,6 +14,8 @@ static __always_inline void record_wait(struct task_ctx* tc, u64 now) {
 
   if (!tc->runnable_ns || lane >= GS_WAIT_LANES || gs_before(now, tc->runnable_ns)) return;
   tc->runnable_ns = 0;
+  tc->wait_ns = wait;
+  tc->wait_avg_ns = gs_ewma4(tc->wait_avg_ns, wait);
   cpu->waits[lane][gs_histogram_bucket(wait, GS_WAIT_BUCKETS) % GS_WAIT_BUCKETS]++;
   if (wait > cpu->longest_wait_ns[lane]) cpu->longest_wait_ns[lane] = wait;
 }

@@ -5,6 +5,7 @@
 #include "bpf/sched/ctx.bpf.h"
 #include "bpf/shared/games.bpf.h"
 #include "bpf/shared/maps.bpf.h"
+#include "bpf/policy/classify.h"
 #include "bpf/policy/deadline.h"
 #include "bpf/policy/window.h"
 
@@ -32,7 +33,8 @@ __hidden void task_ctx_create(struct task_struct* p, u64 vtime, u32 llc) {
   tc->weight = 100; /* until it runs: the kernel has not given it its own yet */
 }
 
-/* The game a thread belongs to, looked up again only after a game came or went. */
+/* The game a thread belongs to, and whether it is an audio server's: looked up again only after one came or
+ * went. */
 static __always_inline void refresh_game(struct task_struct* p, struct task_ctx* tc,
                                          const struct gs_shared_state* state) {
   struct gs_game_process* process;
@@ -45,20 +47,33 @@ static __always_inline void refresh_game(struct task_struct* p, struct task_ctx*
   game = process ? process->game : 0;
   stats = bpf_map_lookup_elem(&game_stats, &game);
   tc->game = stats && stats->parked ? 0 : game;
+  tc->audio_server = bpf_map_lookup_elem(&audio_servers, &tgid) != NULL;
   if (!tc->game) {
     tc->frame_until_ns = 0;
     tc->pattern.confidence = 0;
   }
 }
 
-/* The game's slowest steady thread sets its frame period; a faster one takes over after a second of silence.
- */
-static __always_inline void learn_period(struct task_ctx* tc, u64 now) {
+/* The frame period: by what the game gives to the GPU; while that is silent, of its slowest steady thread,
+ * which a faster one replaces after a second of silence. */
+static __always_inline void learn_period(struct task_ctx* tc, u32 evidence, u64 now) {
   struct game_ctx* game = game_ctx_of(tc->game);
+  struct gs_game_frames* frames;
+  u32 id = tc->game;
 
+  if (evidence & (GS_EVIDENCE_GPU | GS_EVIDENCE_FLIP)) {
+    frames = bpf_map_lookup_elem(&game_frames, &id);
+    if (frames && frames->period_ns && now - frames->begin_ns < GS_SEC) {
+      game->period_ns = frames->period_ns;
+      game->begin_ns = frames->begin_ns;
+      game->gpu_ns = now;
+    }
+  }
+  if (!(evidence & GS_EVIDENCE_PERIODIC) || now - game->gpu_ns < GS_SEC) return;
   if (game->tid == tc->tid || tc->pattern.period_ns > game->period_ns || now - game->seen_ns > GS_SEC) {
     game->tid = tc->tid;
     game->period_ns = tc->pattern.period_ns;
+    game->begin_ns = 0;
     game->seen_ns = now;
   }
 }
@@ -70,38 +85,63 @@ static __always_inline bool any_window_open(const struct gs_shared_state* state,
          gs_window_open(state->window_until_ns[GS_INPUT_OTHER], now);
 }
 
-static __always_inline u32 game_thread_wakes(struct task_struct* p, struct task_ctx* tc,
-                                             struct gs_shared_state* state, u64 now, bool waker_known) {
+/*
+ * Functions of their own, which the verifier looks at once: what they answer is any number to it, where else
+ * it would follow every combination of facts through all that comes after.
+ */
+__noinline u32 evidence_of(struct gs_facts* facts, u32 path) {
+  return facts ? gs_evidence(facts, path) : 0;
+}
+
+__noinline u32 lane_of(struct gs_facts* facts, u32 evidence, u32 on_path) {
+  return facts ? gs_lane(facts, evidence, on_path) : GS_LANE_NORMAL;
+}
+
+static __always_inline void gather(const struct task_struct* p, const struct task_ctx* tc, u64 now,
+                                   struct gs_facts* facts) {
+  const struct gs_signals* signals = &tc->signals;
+  u32 named = signals->named & names_that_count;
+
+  facts->ages.submit = gs_age(now, signals->submit_ns);
+  facts->ages.command = gs_age(now, signals->command_ns);
+  facts->ages.flip = gs_age(now, signals->flip_ns);
+  facts->ages.fence = gs_age(now, signals->fence_ns);
+  facts->ages.audio = gs_age(now, signals->audio_ns);
+  facts->ages.net = gs_age(now, signals->net_ns);
+  facts->ages.bulk = gs_age(now, signals->bulk_ns);
+  facts->burst_avg_ns = tc->burst_avg_ns;
+  facts->audio_period_ns = signals->audio_period_ns;
+  facts->frame_period_ns = game_ctx_of(tc->game)->period_ns;
+  facts->burst_floor_ns = tunables.burst_floor_ns;
+  facts->interactive_burst_ns = tunables.interactive_burst_ns;
+  facts->sched_idle = p->policy == SCHED_IDLE;
+  facts->audio_server = tc->audio_server;
+  facts->named_frame = named & GS_NAMED_FRAME;
+  facts->named_audio = named & GS_NAMED_AUDIO;
+  facts->named_network = named & GS_NAMED_NETWORK;
+}
+
+/* What woke a game's thread, and what that says of it. */
+static __always_inline void gather_of_game(struct task_ctx* tc, struct gs_shared_state* state, u64 now,
+                                           bool by_interrupt, struct gs_facts* facts) {
   u32 here = bpf_get_smp_processor_id();
   struct gs_input_cpu* input = bpf_map_lookup_elem(&input_cpus, &here);
-  bool by_interrupt = waker_known && compat_in_interrupt();
   bool input_woke = input && gs_woken_by_input(now, input->sync_ns, tunables.input_wake_ns);
-  bool profits;
 
   if (input_woke) game_got_input(state, tc->game, now);
-  profits = gs_input_profits(tc->game, state->foreground_game);
-  tc->evidence = 0;
-  if (profits && input_woke) {
-    tc->evidence |= GS_EVIDENCE_INPUT;
+  facts->game = true;
+  facts->played = gs_input_profits(tc->game, state->foreground_game);
+  facts->window = facts->played && any_window_open(state, now);
+  if (facts->played && input_woke) {
+    facts->input_woke = true;
     tc->input_ns = input->sync_ns;
     tc->input_lane = input->sync_lane;
     count(input_wakeups);
   } else if (by_interrupt) {
     gs_pattern_woken(&tc->pattern, now);
   }
-  if (gs_pattern_periodic(&tc->pattern, tc->burst_avg_ns)) {
-    tc->evidence |= GS_EVIDENCE_PERIODIC;
-    learn_period(tc, now);
-    count(periodic_wakeups);
-  }
-  if (tc->evidence) path_join(tc, 0, now);
-  path_thread_wakes(p, tc, !waker_known || by_interrupt || tc->evidence & GS_EVIDENCE_INPUT, now);
-  if (gs_before(now, tc->frame_until_ns)) {
-    count(frame_wakeups);
-    return GS_LANE_FRAME;
-  }
-  return gs_lane_of_other(p->policy == SCHED_IDLE, true, profits && any_window_open(state, now),
-                          tc->burst_avg_ns, tunables.interactive_burst_ns);
+  facts->periodic = gs_pattern_periodic(&tc->pattern, tc->burst_avg_ns);
+  if (facts->periodic) count(periodic_wakeups);
 }
 
 /*
@@ -109,18 +149,25 @@ static __always_inline u32 game_thread_wakes(struct task_struct* p, struct task_
  * from, not on the CPU that a queued wake-up was handed to.
  */
 __hidden u32 task_wakes(struct task_struct* p, struct task_ctx* tc, u64 now, bool waker_known) {
-  u32 zero = 0, lane;
+  u32 zero = 0, path = gs_before(now, tc->frame_until_ns) ? tc->evidence & GS_EVIDENCE_PATH : 0;
   struct gs_shared_state* state = bpf_map_lookup_elem(&shared_state, &zero);
+  bool by_interrupt = waker_known && compat_in_interrupt();
+  struct gs_facts facts = {};
 
   if (state) refresh_game(p, tc, state);
-  if (state && tc->game)
-    lane = game_thread_wakes(p, tc, state, now, waker_known);
-  else
-    lane = gs_lane_of_other(p->policy == SCHED_IDLE, false, false, tc->burst_avg_ns,
-                            tunables.interactive_burst_ns);
-  tc->lane = lane;
+  gather(p, tc, now, &facts);
+  if (state && tc->game) gather_of_game(tc, state, now, by_interrupt, &facts);
+  tc->evidence = evidence_of(&facts, path);
+  if (facts.game) {
+    learn_period(tc, tc->evidence, now);
+    if (tc->evidence & GS_EVIDENCE_STARTS) path_join(tc, 0, now);
+    path_thread_wakes(p, tc, !waker_known || by_interrupt || facts.input_woke, now);
+  }
+  tc->lane = lane_of(&facts, tc->evidence, gs_before(now, tc->frame_until_ns));
+  tc->window = facts.window;
   tc->runnable_ns = now;
-  return lane;
+  if (tc->lane == GS_LANE_FRAME) count(frame_wakeups);
+  return tc->lane;
 }
 
 /* Moves a thread's virtual time to another LLC's clock. */

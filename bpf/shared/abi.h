@@ -84,6 +84,33 @@ struct gs_game_stats {
   unsigned int parked;    /* its threads are nobody's special: its user is not at the screen */
 };
 
+/* Map game_frames, by game: what its threads give to the GPU (bpf/policy/frame.h). Times CLOCK_MONOTONIC. */
+struct gs_game_frames {
+  unsigned long long begin_ns; /* when its current frame began */
+  unsigned int period_ns;      /* 0: not known */
+  unsigned int tid;            /* of the thread whose frames these are; 0: none yet */
+  unsigned int steady;
+  unsigned int unused;
+};
+
+/* Map gpu_cards, by minor number: which commands of its driver give it work. Bit n: command 0x40 + n. */
+#define GS_GPU_CARDS 256
+#define GS_GPU_COMMANDS 96
+struct gs_gpu_card {
+  unsigned long long submits[2]; /* all 0: not known */
+  unsigned int asked;            /* the daemon has been told that it is in use */
+  unsigned int unused;
+};
+
+/* Map thread_names: the first 15 bytes of a thread's name, without the number at its end -> enum gs_named. */
+#define GS_THREAD_NAME 16
+#define GS_MAX_THREAD_NAMES 256
+enum gs_named {
+  GS_NAMED_FRAME = 1,
+  GS_NAMED_AUDIO = 2,
+  GS_NAMED_NETWORK = 4,
+};
+
 /* Map user_processes: effective user -> processes of all its games. */
 #define GS_MAX_USERS 256
 /* A game's share of game_processes: beyond what any has, far below the map. Eight users fill the map. */
@@ -222,10 +249,16 @@ struct gs_input_record {
 };
 
 enum gs_event_kind {
-  GS_EVENT_SCHED_EXIT = 1,
+  GS_EVENT_SCHED_EXIT = 1, /* struct gs_event */
+  GS_EVENT_GPU_CARD = 2,   /* struct gs_gpu_card_event */
 };
 
 /* Map events, a ring buffer. */
+struct gs_gpu_card_event {
+  unsigned int kind;
+  unsigned int minor; /* of a card in use whose driver is not known */
+};
+
 struct gs_event {
   unsigned int kind;
   unsigned int exit_kind; /* enum scx_exit_kind */
@@ -245,6 +278,8 @@ _Static_assert(sizeof(struct gs_input_game) == 40, "map value");
 _Static_assert(sizeof(struct gs_input_device) == 8, "map value");
 _Static_assert(sizeof(struct gs_input_record) == 32, "ring record");
 _Static_assert(sizeof(struct gs_game_stats) == 32, "map value");
+_Static_assert(sizeof(struct gs_game_frames) == 24, "map value");
+_Static_assert(sizeof(struct gs_gpu_card) == 24, "map value");
 _Static_assert(sizeof(struct gs_exec_dir) == 68, "map key");
 _Static_assert(sizeof(struct gs_exec_budget) == 16, "map value");
 _Static_assert(sizeof(struct gs_process_event_header) == 8, "ring record");

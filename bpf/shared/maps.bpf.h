@@ -77,6 +77,13 @@ struct {
   __type(value, struct gs_game_stats);
 } game_stats SEC(".maps") __weak;
 
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(max_entries, GS_MAX_GAMES + 1);
+  __type(key, u32);
+  __type(value, struct gs_game_frames);
+} game_frames SEC(".maps") __weak;
+
 /* 300 starts of programs: more than one user's burst. */
 struct {
   __uint(type, BPF_MAP_TYPE_RINGBUF);

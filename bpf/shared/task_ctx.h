@@ -10,19 +10,22 @@
 #define GS_SHARED_TASK_CTX_H
 
 #include "bpf/policy/base.h"
+#include "bpf/policy/frame.h"
 #include "bpf/policy/pattern.h"
 #include "bpf/policy/place.h"
 
 /* What detectors saw the thread do, written in its own context, so by one CPU at a time. */
 struct gs_signals {
-  u64 submit_ns; /* last gave work to a GPU */
-  u64 flip_ns;   /* last put a frame on a screen (KMS): only who owns the screen can */
-  u64 fence_ns;  /* last waited for a GPU */
-  u64 audio_ns;  /* last gave or took a period of audio */
-  u64 net_ns;    /* last sent or received a message of a live conversation */
-  u64 bulk_ns;   /* last moved a part of a bulk transfer */
+  u64 submit_ns;  /* last gave work to a GPU */
+  u64 command_ns; /* last gave a GPU's driver a command that may be work: we know too little of the driver */
+  u64 flip_ns;    /* last put a frame on a screen (KMS): only who owns the screen can */
+  u64 fence_ns;   /* last waited for a GPU */
+  u64 audio_ns;   /* last gave or took a period of audio */
+  u64 net_ns;     /* last sent or received a message of a live conversation */
+  u64 bulk_ns;    /* last moved a part of a bulk transfer */
+  struct gs_frames frames;
   u32 audio_period_ns;
-  u32 unused;
+  u32 named; /* enum gs_named, by its name alone */
 };
 
 struct task_ctx {
@@ -32,10 +35,12 @@ struct task_ctx {
   u64 burst_avg_ns;
   u64 frame_until_ns; /* on a frame's critical path until then */
   u64 runnable_ns;    /* when it last became runnable; 0 while it runs or sleeps */
-  u64 input_ns;       /* the input event that woke it, until it runs; else 0 */
-  u64 weighed_ns;     /* when `weight` was looked up */
-  u32 weight;         /* with that of its control groups; 100: usual */
-  u32 own_weight;     /* the kernel's at that time: by its nice value */
+  u64 wait_ns;        /* its last time from runnable to running */
+  u64 wait_avg_ns;
+  u64 input_ns;    /* the input event that woke it, until it runs; else 0 */
+  u64 weighed_ns;  /* when `weight` was looked up */
+  u32 weight;      /* with that of its control groups; 100: usual */
+  u32 own_weight;  /* the kernel's at that time: by its nice value */
   struct gs_pattern pattern;
   struct gs_moves moves;
   u32 games_generation; /* `game` is valid while this equals the shared one */
@@ -44,10 +49,12 @@ struct task_ctx {
   u32 done_tid, done_wait; /* the same, of the burst before: done in time, verdict open */
   u16 game;                /* 1 .. GS_MAX_GAMES; 0: none */
   u16 llc;
-  u8 lane;     /* enum gs_lane, as of its last wake-up */
-  u8 evidence; /* enum gs_evidence, as of its last wake-up */
+  u16 evidence; /* enum gs_evidence, as of its last wake-up */
+  u8 lane;      /* enum gs_lane, as of its last wake-up */
   u8 input_lane;
-  u8 hop; /* distance from a thread that keeps time */
+  u8 hop;          /* distance from a thread that keeps time */
+  u8 audio_server; /* valid as `game` is */
+  u8 window;       /* its game had an input window open when it last woke */
 };
 
 #endif

@@ -125,10 +125,6 @@ int append_interfaces(sd_bus_message* message, const games::Game& game) {
   return result >= 0 ? sd_bus_message_close_container(message) : result;
 }
 
-bool may_see(uid_t asker, const games::Game& game) {
-  return asker == 0 || asker == game.uid || asker == game.registered_by;
-}
-
 int no_such_object(sd_bus_message* call) {
   return sd_bus_reply_method_errorf(call, SD_BUS_ERROR_UNKNOWN_OBJECT, "There is no such game of yours.");
 }
@@ -210,7 +206,7 @@ void GameObjects::answer_later(sd_bus_message* message, Answer answer) {
 const games::Game* GameObjects::visible(const char* path, uid_t asker) const {
   const auto id = games::id_of_path(path);
   const games::Game* const game = id ? registry_.find(*id) : nullptr;
-  return game != nullptr && may_see(asker, *game) ? game : nullptr;
+  return game != nullptr && game->is_seen_by(asker) ? game : nullptr;
 }
 
 int GameObjects::get_managed_objects(sd_bus_message* call, uid_t asker) {
@@ -219,7 +215,7 @@ int GameObjects::get_managed_objects(sd_bus_message* call, uid_t asker) {
   return reply(call, [&](sd_bus_message* message) {
     int result = sd_bus_message_open_container(message, 'a', "{oa{sa{sv}}}");
     for (const games::Game* game : registry_.all()) {
-      if (!may_see(asker, *game)) continue;
+      if (!game->is_seen_by(asker)) continue;
       if (result >= 0) result = sd_bus_message_open_container(message, 'e', "oa{sa{sv}}");
       if (result >= 0) result = sd_bus_message_append(message, "o", games::object_path(game->id).c_str());
       if (result >= 0) result = append_interfaces(message, *game);
@@ -258,7 +254,7 @@ int GameObjects::introspect(sd_bus_message* call, uid_t asker) {
       "\"http://www.freedesktop.org/standards/dbus/1.0/introspect.dtd\">\n<node>\n";
   if (std::strcmp(path, games_path) == 0) {
     for (const games::Game* game : registry_.all()) {
-      if (may_see(asker, *game)) text += "<node name=\"" + std::to_string(game->id) + "\"/>\n";
+      if (game->is_seen_by(asker)) text += "<node name=\"" + std::to_string(game->id) + "\"/>\n";
     }
   } else if (visible(path, asker) == nullptr) {
     return no_such_object(call);
@@ -294,7 +290,7 @@ template <typename Fill>
 void GameObjects::tell(const games::Game& game, const char* path, const char* interface, const char* member,
                        Fill fill) {
   for (const Listener& listener : listeners_) {
-    if (!may_see(listener.uid, game)) continue;
+    if (!game.is_seen_by(listener.uid)) continue;
     sd_bus_message* raw = nullptr;
     int result = sd_bus_message_new_signal(bus_, &raw, path, interface, member);
     const Message message(raw);

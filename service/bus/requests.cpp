@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "service/util/log.h"
+#include "service/util/procfs.h"
 #include "service/util/time.h"
 
 namespace gamesched::bus {
@@ -14,6 +15,7 @@ const char* const register_others = "org.gamesched.register-other-users-game";
 const char* const switch_on_off = "org.gamesched.set-enabled";
 const char* const choose_profile = "org.gamesched.set-profile";
 const char* const hold_a_profile = "org.gamesched.hold-profile";
+const char* const explain_others = "org.gamesched.explain-other-users-thread";
 
 }  // namespace
 
@@ -154,6 +156,39 @@ void Requests::release_profile(Sender sender, uint32_t cookie, Reply<void> reply
     if (!caller) return reply(std::unexpected(caller.error()));
     reply(profiles_.release(cookie, caller->name, caller->uid));
   });
+}
+
+// Asking changes nothing and costs as little as reading counters: it is not charged.
+void Requests::explain(Sender sender, UniqueFd thread, Reply<Explanation> reply) {
+  auto pidfd = std::make_shared<UniqueFd>(std::move(thread));
+  authority_.identify(
+      sender.name, [this, sender, pidfd, reply = std::move(reply)](Result<auth::Caller> caller) {
+        if (!caller) return reply(std::unexpected(caller.error()));
+        const auto facts = games::inspect(pidfd->get());
+        if (!facts) return reply(std::unexpected(facts.error()));
+        // Asked again after the wait: whose it is may have changed.
+        const auto answer = [this, pidfd, reply, uid = caller->uid](uid_t allowed_of) {
+          const auto now = games::inspect(pidfd->get());
+          if (!now) return reply(std::unexpected(now.error()));
+          if (uid != 0 && !(now->one_user() && now->ruid == allowed_of))
+            return reply(fail(
+                Error::Code::NotYourProcess,
+                "Thread " + std::to_string(now->pid) + " changed its user while the request was decided."));
+          auto thread = backend_.explain(pidfd->get());
+          if (!thread) return reply(std::unexpected(thread.error()));
+          const games::Game* game = registry_.in_slot(thread->game_id);
+          if (game != nullptr && !game->is_seen_by(uid)) game = nullptr;
+          const auto stat = procfs::read_stat(now->pid);
+          reply(Explanation{*now, std::move(*thread), game, stat ? stat->processor : 0});
+        };
+        const uid_t owner = facts->ruid;
+        if (caller->uid == 0 || (facts->one_user() && owner == caller->uid)) return answer(owner);
+        authority_.check(*caller, explain_others, sender.interactive,
+                         [answer, owner, reply](Result<void> allowed) {
+                           if (!allowed) return reply(std::unexpected(allowed.error()));
+                           answer(owner);
+                         });
+      });
 }
 
 void Requests::open_metrics(Sender sender, Reply<UniqueFd> reply) {

@@ -14,7 +14,9 @@
 
 #include "service/auth/authority.h"
 #include "service/games/limits.h"
+#include "service/games/process.h"
 #include "service/games/registry.h"
+#include "service/kernel/backend.h"
 #include "service/metrics/publisher.h"
 #include "service/policy/attachment.h"
 #include "service/policy/enabled_store.h"
@@ -37,9 +39,11 @@ class Requests {
     policy::ProfileStore profile;
   };
 
-  Requests(auth::Authority& authority, games::Registry& registry, policy::Attachment& attachment,
-           policy::ProfileControl& profiles, metrics::Publisher& publisher, Stores stores)
-      : authority_(authority),
+  Requests(kernel::Backend& backend, auth::Authority& authority, games::Registry& registry,
+           policy::Attachment& attachment, policy::ProfileControl& profiles, metrics::Publisher& publisher,
+           Stores stores)
+      : backend_(backend),
+        authority_(authority),
         registry_(registry),
         attachment_(attachment),
         profiles_(profiles),
@@ -55,6 +59,13 @@ class Requests {
   void set_profile(Sender sender, std::string profile, Reply<void> reply);
   void hold_profile(Sender sender, policy::Hold hold, Reply<uint32_t> reply);
   void open_metrics(Sender sender, Reply<UniqueFd> reply);
+  struct Explanation {
+    games::ProcessFacts process;
+    kernel::ThreadFacts thread;
+    const games::Game* game = nullptr;  // that the caller may see; good until the next turn of the loop
+    uint32_t cpu = 0;
+  };
+  void explain(Sender sender, UniqueFd thread, Reply<Explanation> reply);
   void release_profile(Sender sender, uint32_t cookie, Reply<void> reply);
 
  private:
@@ -65,6 +76,7 @@ class Requests {
   void authorize(std::shared_ptr<Registration> request);
   Result<games::GameId> enter(Registration& request);
 
+  kernel::Backend& backend_;
   auth::Authority& authority_;
   games::Registry& registry_;
   policy::Attachment& attachment_;

@@ -27,6 +27,27 @@ Result<T> value_of(const std::string& key, const sdbus::Variant& value, const ch
                                                 "; pass one of type " + type + ".");
 }
 
+std::map<std::string, sdbus::Variant> values_of(const Requests::Explanation& found) {
+  const kernel::ThreadFacts& thread = found.thread;
+  const std::string game = found.game != nullptr ? games::object_path(found.game->id) : "/";
+  return {{"Tid", sdbus::Variant(static_cast<uint32_t>(found.process.pid))},
+          {"Process", sdbus::Variant(static_cast<uint32_t>(found.process.tgid))},
+          {"Name", sdbus::Variant(found.process.comm)},
+          {"Game", sdbus::Variant(sdbus::ObjectPath{game})},
+          {"Lane", sdbus::Variant(thread.lane)},
+          {"Evidence", sdbus::Variant(thread.evidence)},
+          {"Hop", sdbus::Variant(thread.hop)},
+          {"InputWindow", sdbus::Variant(thread.input_window)},
+          {"Ages", sdbus::Variant(thread.ages_usec)},
+          {"FramePeriod", sdbus::Variant(thread.frame_period_usec)},
+          {"AudioPeriod", sdbus::Variant(thread.audio_period_usec)},
+          {"BurstAverage", sdbus::Variant(thread.burst_average_usec)},
+          {"Wait", sdbus::Variant(thread.wait_usec)},
+          {"WaitAverage", sdbus::Variant(thread.wait_average_usec)},
+          {"Llc", sdbus::Variant(thread.llc)},
+          {"Cpu", sdbus::Variant(found.cpu)}};
+}
+
 }  // namespace
 
 Result<games::GameOptions> options_of(const std::map<std::string, sdbus::Variant>& options) {
@@ -171,6 +192,15 @@ void SchedulerObject::OpenMetrics(sdbus::Result<sdbus::UnixFd>&& result) {
     if (!page) return reply->returnError(to_bus(page.error()));
     reply->returnResults(sdbus::UnixFd(page->release(), sdbus::adopt_fd));
   });
+}
+
+void SchedulerObject::Explain(sdbus::Result<std::map<std::string, sdbus::Variant>>&& result,
+                              sdbus::UnixFd thread) {
+  requests_.explain(sender(), UniqueFd(thread.release()),
+                    [reply = shared(std::move(result))](Result<Requests::Explanation> found) {
+                      if (!found) return reply->returnError(to_bus(found.error()));
+                      reply->returnResults(values_of(*found));
+                    });
 }
 
 std::string SchedulerObject::Version() {

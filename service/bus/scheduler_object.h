@@ -69,6 +69,7 @@ class SchedulerObject
   void ReleaseProfile(sdbus::Result<>&& result, uint32_t cookie) override;
   std::map<std::string, uint64_t> GetCounters() override;
   void OpenMetrics(sdbus::Result<sdbus::UnixFd>&& result) override;
+  void Explain(sdbus::Result<std::map<std::string, sdbus::Variant>>&& result, sdbus::UnixFd thread) override;
 
   std::string Version() override;
   std::string State() override;

@@ -263,6 +263,11 @@ Registry::Entry* Registry::of_slot(uint32_t slot) {
   return found == games_.end() ? nullptr : &found->second;
 }
 
+const Game* Registry::in_slot(uint32_t slot) const {
+  const Entry* const entry = const_cast<Registry*>(this)->of_slot(slot);
+  return entry != nullptr ? &entry->game : nullptr;
+}
+
 void Registry::set_foreground(uint32_t slot) {
   if (of_slot(slot) == nullptr) return;
   // The one that loses it is told first: never two at a time.

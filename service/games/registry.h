@@ -57,6 +57,8 @@ struct Game {
   bool foreground = false;
   bool parked = false;  // listed, not scheduled as a game
 
+  // Its user may, who registered it, and root.
+  bool is_seen_by(uid_t asker) const { return asker == 0 || asker == uid || asker == registered_by; }
   bool operator==(const Game&) const = default;
 };
 
@@ -107,6 +109,7 @@ class Registry {
   void end_held_by(const std::string& holder);
 
   const Game* find(GameId id) const;
+  const Game* in_slot(uint32_t slot) const;
   std::vector<const Game*> all() const;
   std::size_t size() const { return games_.size(); }
   GameId next_id() const { return next_id_; }

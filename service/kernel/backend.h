@@ -14,10 +14,13 @@
 
 #include <sys/types.h>
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "service/kernel/tunables.h"
@@ -42,8 +45,13 @@ struct Support {
 struct DetectorStatus {
   std::string name;  // "process", "input", ...
   bool attached = false;
-  std::string reason;  // why not; empty when attached
+  std::string reason;   // why not; empty when attached
+  bool is_off = false;  // not attached because somebody said so
 };
+
+// Those that the configuration may switch off. "process" and "input" have no switch: everything rests on the
+// one, and the other is what a game is played with.
+inline constexpr std::array<std::string_view, 5> optional_detectors{"gpu", "fence", "names", "audio", "net"};
 
 // Why the kernel let go of our scheduler (struct scx_exit_info).
 struct ExitInfo {
@@ -87,6 +95,23 @@ struct ProgramStart {
   std::vector<std::string> args;
 };
 
+// What the scheduler knows of a thread. Times in microseconds; ages count from now.
+struct ThreadFacts {
+  std::string lane;                   // of bpf/policy/lane.h, "" while no scheduler of ours is attached
+  std::vector<std::string> evidence;  // why: words for bits of bpf/policy/classify.h
+  std::map<std::string, uint64_t> ages_usec;  // what detectors saw it do last, by their signals' names
+  uint32_t game_id = 0;
+  uint32_t hop = 0;           // steps from a thread that starts its game's frames
+  bool input_window = false;  // one was open for its game when it last woke
+  uint64_t frame_period_usec =
+      0;  // of its game by what that gives to the GPU, else its own beat; 0: not known
+  uint64_t audio_period_usec = 0;
+  uint64_t burst_average_usec = 0;  // CPU time from waking to sleeping
+  uint64_t wait_usec = 0;           // the last time from runnable to running
+  uint64_t wait_average_usec = 0;
+  uint32_t llc = 0;  // whose queue it was in last
+};
+
 class Backend {
  public:
   virtual ~Backend() = default;
@@ -96,6 +121,8 @@ class Backend {
   virtual void load() = 0;
   virtual Support support() const = 0;
   virtual std::vector<DetectorStatus> detectors() const = 0;
+  // Those of optional_detectors that shall not be attached, before load() or at any time after it.
+  virtual void switch_off_detectors(const std::set<std::string>& /*off*/) {}
 
   // Errors: Error::Code::Busy when another scheduler is in place, Unsupported, System (errno in the text).
   virtual Result<void> attach() = 0;
@@ -130,6 +157,10 @@ class Backend {
   // Numbers of all input devices that are open questions, those answered before included.
   virtual std::vector<uint32_t> input_questions() const { return {}; }
   virtual void answer_input(const std::vector<InputAnswer>& /*answers*/) {}
+
+  // Of the thread that a pidfd stands for. NoSuchProcess when it has ended; Unsupported where nothing is
+  // loaded.
+  virtual Result<ThreadFacts> explain(int pidfd) const = 0;
 
   // Sums over CPUs, read now.
   virtual std::vector<Counter> counters() const = 0;

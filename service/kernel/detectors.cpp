@@ -7,12 +7,19 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
+#include <utility>
+
+#include "service/kernel/gpu_cards.h"
 
 namespace gamesched::kernel {
 
 #define OBJECT(name)                          \
   extern const unsigned char object_##name[]; \
   extern const std::size_t object_##name##_size;
+OBJECT(gpu)
+OBJECT(fence)
+OBJECT(names)
 #undef OBJECT
 
 namespace {
@@ -25,9 +32,11 @@ constexpr std::array<const char*, GS_NR_DETECTOR_COUNTERS> counter_names = {
 
 }  // namespace
 
-Detectors::Detectors() {
-#define OBJECT(name) \
-  objects_.push_back(std::make_unique<Object>(#name, std::span(object_##name, object_##name##_size)));
+Detectors::Detectors(){
+#define OBJECT(name)    \
+  detectors_.push_back( \
+      {std::make_unique<Object>(#name, std::span(object_##name, object_##name##_size)), {}, false});
+    OBJECT(gpu) OBJECT(fence) OBJECT(names)
 #undef OBJECT
 }
 
@@ -40,17 +49,80 @@ void Detectors::size_maps(Object& shared) {
   shared.resize_map("detector_cpus", static_cast<uint32_t>(std::clamp(cpus, 1, GS_MAX_CPUS)));
 }
 
-std::vector<DetectorStatus> Detectors::load(const Object& shared,
-                                            std::span<const std::string_view> shared_maps) {
+void Detectors::load(const Object& shared, std::span<const std::string_view> shared_maps) {
   map_counters(shared);
+  for (Detector& each : detectors_) {
+    each.object->share_maps_of(shared, shared_maps);
+    each.state = each.object->load();
+  }
+  read_gpu_cards();
+  fill_thread_names();
+  for (Detector& each : detectors_) {
+    if (each.state && !each.off) each.state = each.object->attach_programs();
+  }
+}
+
+void Detectors::switch_off(const std::set<std::string>& off) {
+  for (Detector& each : detectors_) {
+    const bool was_off = std::exchange(each.off, off.contains(each.object->name()));
+    if (!each.object->loaded() || was_off == each.off) continue;
+    if (each.off)
+      each.object->detach_programs();
+    else
+      each.state = each.object->attach_programs();
+  }
+}
+
+std::vector<DetectorStatus> Detectors::statuses() const {
   std::vector<DetectorStatus> statuses;
-  for (const auto& object : objects_) {
-    object->share_maps_of(shared, shared_maps);
-    Result<void> result = object->load();
-    if (result) result = object->attach_programs();
-    statuses.push_back({object->name(), result.has_value(), result ? "" : result.error().message});
+  for (const Detector& each : detectors_) {
+    const std::string& name = each.object->name();
+    if (each.off)
+      statuses.push_back({name, false, "switched off by the configuration", true});
+    else
+      statuses.push_back({name, each.state.has_value(), each.state ? "" : each.state.error().message, false});
   }
   return statuses;
+}
+
+bool Detectors::attached(std::string_view name) const {
+  return std::ranges::any_of(statuses(),
+                             [&](const auto& each) { return each.name == name && each.attached; });
+}
+
+const Object* Detectors::loaded(std::string_view name) const {
+  for (const Detector& each : detectors_)
+    if (each.object->name() == name && each.object->loaded()) return each.object.get();
+  return nullptr;
+}
+
+void Detectors::read_gpu_cards() {
+  const Object* const gpu = loaded("gpu");
+  if (gpu == nullptr) return;
+  const int map = gpu->map_fd("gpu_cards");
+  const auto cards = kernel::read_gpu_cards("/sys/dev/char");
+  for (uint32_t minor = 0; minor < GS_GPU_CARDS; minor++) {
+    gs_gpu_card was{}, now{};
+    if (bpf_map_lookup_elem(map, &minor, &was) != 0) continue;
+    if (const auto card = cards.find(minor); card != cards.end()) now = card->second;
+    now.asked = was.asked;
+    if (std::memcmp(&was, &now, sizeof(now)) != 0) bpf_map_update_elem(map, &minor, &now, BPF_ANY);
+  }
+}
+
+void Detectors::fill_thread_names() {
+  static constexpr struct {
+    char name[GS_THREAD_NAME];
+    uint32_t named;
+  } names[] = {
+#define THREAD_NAME(name, named, whose) {name, named},
+#include "bpf/shared/thread_names.def"
+#undef THREAD_NAME
+  };
+  const Object* const object = loaded("names");
+  if (object == nullptr) return;
+  for (const auto& each : names)
+    bpf_map_update_elem(object->map_fd("thread_names"), each.name, &each.named, BPF_ANY);
 }
 
 void Detectors::map_counters(const Object& shared) {

@@ -6,7 +6,9 @@
 
 #include <cstdint>
 #include <memory>
+#include <set>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -24,15 +26,30 @@ class Detectors {
   // Before the object that has the shared maps is loaded: sizes them for this machine.
   static void size_maps(Object& shared);
   // `shared` is loaded and has the maps of these names.
-  std::vector<DetectorStatus> load(const Object& shared, std::span<const std::string_view> shared_maps);
+  void load(const Object& shared, std::span<const std::string_view> shared_maps);
+  // Those in `off` are let go, all others attached, from now on.
+  void switch_off(const std::set<std::string>& off);
+  std::vector<DetectorStatus> statuses() const;
+  bool attached(std::string_view name) const;
+
+  // Tells the GPU's detector which cards there are now.
+  void read_gpu_cards();
 
   // By the names of bpf/shared/detector_counters.def, summed over CPUs now.
   void add_counters(std::vector<Counter>& counters) const;
 
  private:
-  void map_counters(const Object& shared);
+  struct Detector {
+    std::unique_ptr<Object> object;
+    Result<void> state;  // why it is not attached
+    bool off = false;
+  };
 
-  std::vector<std::unique_ptr<Object>> objects_;
+  void map_counters(const Object& shared);
+  void fill_thread_names();
+  const Object* loaded(std::string_view name) const;
+
+  std::vector<Detector> detectors_;
   void* mapped_ = nullptr;
   std::size_t mapped_bytes_ = 0;
   std::span<const gs_detector_cpu> cpus_;

@@ -13,12 +13,15 @@
 #include <cerrno>
 #include <charconv>
 #include <cstddef>
+#include <cstring>
+#include <ctime>
 #include <filesystem>
 #include <iterator>
 #include <optional>
 #include <span>
 
 #include "bpf/shared/abi.h"
+#include "service/kernel/describe.h"
 #include "service/kernel/detectors.h"
 #include "service/kernel/input.h"
 #include "service/kernel/object.h"
@@ -46,9 +49,9 @@ const std::filesystem::path cpu_dir = "/sys/devices/system/cpu";
 constexpr std::size_t sysfs_max_bytes = 4096;
 
 // Created with the process detector, used by all.
-constexpr std::array<std::string_view, 10> shared_maps = {
-    "game_processes", "shared_state",   "input_cpus",    "input_games", "events",
-    "game_stats",     "process_events", "audio_servers", "task_ctxs",   "detector_cpus"};
+constexpr std::array<std::string_view, 11> shared_maps = {
+    "game_processes", "shared_state",   "input_cpus",    "input_games", "events",       "game_stats",
+    "game_frames",    "process_events", "audio_servers", "task_ctxs",   "detector_cpus"};
 
 constexpr std::array<const char*, GS_NR_COUNTERS> counter_names = {
 #define COUNTER(name, doc) #name,
@@ -99,8 +102,7 @@ class KernelBackend final : public Backend {
     if (ring_ != nullptr)
       ring_buffer__add(ring_, process_.map_fd("process_events"), &KernelBackend::on_process_event, this);
     note("input", input ? start_input() : input);
-    if (process_.loaded())
-      std::ranges::copy(signals_.load(process_, shared_maps), std::back_inserter(detectors_));
+    if (process_.loaded()) signals_.load(process_, shared_maps);
     load_scheduler(process);
     if (!process_.loaded()) return;
     void* shared = ::mmap(nullptr, sizeof(gs_shared_state), PROT_READ | PROT_WRITE, MAP_SHARED,
@@ -109,7 +111,15 @@ class KernelBackend final : public Backend {
   }
 
   Support support() const override { return support_; }
-  std::vector<DetectorStatus> detectors() const override { return detectors_; }
+  std::vector<DetectorStatus> detectors() const override {
+    std::vector<DetectorStatus> all = detectors_;
+    if (process_.loaded()) std::ranges::copy(signals_.statuses(), std::back_inserter(all));
+    return all;
+  }
+  void switch_off_detectors(const std::set<std::string>& off) override {
+    signals_.switch_off(off);
+    set_names_that_count();
+  }
   bool attached() const override { return link_ != nullptr; }
 
   Result<void> attach() override {
@@ -120,6 +130,7 @@ class KernelBackend final : public Backend {
     // No scheduler is attached, so nobody reads these while they are written.
     const_cast<gs_topology&>(*scheduler_.global<gs_topology>("topology")) = *topology;
     clear_counters();
+    signals_.read_gpu_cards();
     auto link = scheduler_.attach_struct_ops("gamesched_ops");
     if (!link) return std::unexpected(link.error());
     link_ = *link;
@@ -182,7 +193,9 @@ class KernelBackend final : public Backend {
     if (process_.loaded()) processes_.watch_launcher(tgid);
   }
   void add_audio_server(pid_t tgid) override {
-    if (process_.loaded()) processes_.add_audio_server(tgid);
+    if (!process_.loaded()) return;
+    processes_.add_audio_server(tgid);
+    games_changed();
   }
 
   void set_tunables(const TunableValues& values) override {
@@ -195,6 +208,29 @@ class KernelBackend final : public Backend {
 #include "bpf/shared/tunables.def"
 #undef TUNABLE
     set_windows();
+  }
+
+  Result<ThreadFacts> explain(int pidfd) const override {
+    if (!process_.loaded())
+      return fail(Error::Code::Unsupported, "The kernel's side of gamesched is not loaded.");
+    task_ctx thread{};
+    if (bpf_map_lookup_elem(process_.map_fd("task_ctxs"), &pidfd, &thread) != 0) {
+      if (errno == ESRCH) return fail(Error::Code::NoSuchProcess, "The thread has ended.");
+      if (errno != ENOENT) return fail_errno("cannot look at the thread", errno);
+    }
+    gs_game_frames frames{};
+    const uint32_t game = thread.game;
+    bpf_map_lookup_elem(process_.map_fd("game_frames"), &game, &frames);
+    timespec now{};
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    ThreadFacts facts = describe(
+        thread, frames, static_cast<uint64_t>(now.tv_sec) * GS_SEC + static_cast<uint64_t>(now.tv_nsec));
+    // Without it nobody is in a lane, and of the last time nothing is true any more.
+    if (!attached() || thread.tid == 0) {
+      facts.lane.clear();
+      facts.evidence.clear();
+    }
+    return facts;
   }
 
   std::vector<Counter> counters() const override {
@@ -241,6 +277,14 @@ class KernelBackend final : public Backend {
                tunables->window_other_ns};
   }
 
+  // What a thread's name says is believed where no hook can tell.
+  void set_names_that_count() {
+    const auto without = [&](const char* detector, unsigned named) {
+      return signals_.attached(detector) ? 0U : named;
+    };
+    *scheduler_.global<unsigned>("names_that_count") = without("gpu", GS_NAMED_FRAME);
+  }
+
   void load_scheduler(const Result<void>& process) {
     if (!file_exists(sched_ext_dir / "state")) {
       support_ = {false,
@@ -251,6 +295,7 @@ class KernelBackend final : public Backend {
       support_ = {false, for_people(process)};
       return;
     }
+    set_names_that_count();
     scheduler_.share_maps_of(process_, shared_maps);
     const Result<void> loaded = scheduler_.load();
     support_ = {loaded.has_value(), loaded ? "" : for_people(loaded)};
@@ -277,16 +322,13 @@ class KernelBackend final : public Backend {
 
   // "frame_waits_64us": waits of 32 to 64 us in the frame lane; "frame_longest_wait_ns".
   static void add_waits(std::vector<Counter>& sums, std::span<const gs_cpu_counters> cpus) {
-    constexpr std::array<const char*, GS_WAIT_LANES> lanes = {
-        "game_audio", "audio",   "frame",       "compositor", "game_network",
-        "game",       "network", "interactive", "normal",     "background"};
-    for (std::size_t lane = 0; lane < lanes.size(); lane++) {
-      Counter longest{std::string(lanes[lane]) + "_longest_wait_ns", 0};
+    for (std::size_t lane = 0; lane < lane_names.size(); lane++) {
+      Counter longest{std::string(lane_names[lane]) + "_longest_wait_ns", 0};
       for (const gs_cpu_counters& cpu : cpus)
         longest.value = std::max<uint64_t>(longest.value, cpu.longest_wait_ns[lane]);
       sums.push_back(std::move(longest));
       for (std::size_t bucket = 0; bucket < GS_WAIT_BUCKETS; bucket++) {
-        Counter waits{std::string(lanes[lane]) + "_waits_" + std::to_string(1ULL << bucket) + "us", 0};
+        Counter waits{std::string(lane_names[lane]) + "_waits_" + std::to_string(1ULL << bucket) + "us", 0};
         for (const gs_cpu_counters& cpu : cpus) waits.value += cpu.waits[lane][bucket];
         sums.push_back(std::move(waits));
       }
@@ -302,9 +344,12 @@ class KernelBackend final : public Backend {
 
   static int on_record(void* context, void* data, std::size_t size) {
     auto& self = *static_cast<KernelBackend*>(context);
-    const auto* event = static_cast<const gs_event*>(data);
-    if (size < sizeof(gs_event) || event->kind != GS_EVENT_SCHED_EXIT) return 0;
-    self.scheduler_left(*event);
+    unsigned kind = 0;
+    if (size < sizeof(kind)) return 0;
+    std::memcpy(&kind, data, sizeof(kind));
+    if (kind == GS_EVENT_SCHED_EXIT && size >= sizeof(gs_event))
+      self.scheduler_left(*static_cast<const gs_event*>(data));
+    if (kind == GS_EVENT_GPU_CARD) self.signals_.read_gpu_cards();
     return 0;
   }
 

@@ -45,6 +45,7 @@ class Object {
 
   // Attaches all programs that attach by themselves (not struct_ops).
   Result<void> attach_programs();
+  void detach_programs() { links_.clear(); }
   // Attaches the struct_ops map of that name; the link is the caller's.
   Result<bpf_link*> attach_struct_ops(std::string_view map);
 

@@ -90,6 +90,8 @@ Result<void> ProcessTracker::add_game(uint32_t game_id, pid_t tgid) {
   const gs_game_process entry{game_id, status->euid};
   const gs_game_stats fresh{};
   bpf_map_update_elem(object_.map_fd("game_stats"), &game_id, &fresh, BPF_ANY);
+  const gs_game_frames no_frames{};
+  bpf_map_update_elem(object_.map_fd("game_frames"), &game_id, &no_frames, BPF_ANY);
   const uint32_t none = 0;
   bpf_map_update_elem(object_.map_fd("user_processes"), &entry.uid, &none, BPF_NOEXIST);
   users_[game_id] = entry.uid;

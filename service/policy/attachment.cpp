@@ -53,7 +53,7 @@ Facts Attachment::facts() const {
               .missing_detectors = {},
               .off_profile = off_profile_};
   for (const auto& detector : backend_.detectors()) {
-    if (!detector.attached) facts.missing_detectors.push_back(detector.name);
+    if (!detector.attached && !detector.is_off) facts.missing_detectors.push_back(detector.name);
   }
   return facts;
 }

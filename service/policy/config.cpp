@@ -7,6 +7,7 @@
 #include <system_error>
 #include <toml++/toml.hpp>
 
+#include "service/kernel/backend.h"
 #include "service/util/file.h"
 
 namespace gamesched::policy {
@@ -86,6 +87,10 @@ std::string to_toml(const Config& config) {
                   {"enabled", config.enabled},
                   {"detection", config.detection},
                   {"profile", config.profile}};
+  toml::table detectors;
+  for (const std::string_view name : kernel::optional_detectors)
+    detectors.insert(name, !config.detectors_off.contains(std::string(name)));
+  out.insert("detectors", std::move(detectors));
   toml::table profiles;
   for (const auto& [name, profile] : config.profiles) {
     toml::table table{{"scheduler", profile.scheduler},

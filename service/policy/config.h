@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -38,6 +39,8 @@ struct Config {
   Profiles profiles{{default_profile,
                      {.description = "The scheduler's own defaults", .power_profile = {}, .tunables = {}}}};
   std::vector<GameRule> games;
+  // Of kernel::optional_detectors.
+  std::set<std::string> detectors_off;
   // Whether games that nobody registered are looked for.
   bool detection = true;
   std::vector<games::DetectionRule> detect;

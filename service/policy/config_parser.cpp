@@ -5,6 +5,7 @@
 #include <array>
 #include <optional>
 
+#include "service/kernel/backend.h"
 #include "service/policy/config.h"
 #include "service/policy/toml_reader.h"
 #include "service/util/suggest.h"
@@ -56,8 +57,8 @@ class Parser {
 
  private:
   void top(const Item& item) {
-    static constexpr std::array<std::string_view, 8> known{"attach",   "linger_s",  "enabled", "profile",
-                                                           "profiles", "detection", "detect",  "game"};
+    static constexpr std::array<std::string_view, 9> known{
+        "attach", "linger_s", "enabled", "profile", "profiles", "detection", "detect", "game", "detectors"};
     const std::string_view key = item.key.str();
     if (key == "attach") {
       const auto word = item.value.value_exact<std::string>();
@@ -72,6 +73,8 @@ class Parser {
       config_.profile = profile_named_by(item);
     } else if (key == "profiles") {
       for (const auto& [name, value] : item.table()) profile({name, value});
+    } else if (key == "detectors") {
+      for (const auto& [name, value] : item.table()) detector({name, value});
     } else if (key == "detection") {
       config_.detection = item.boolean();
     } else if (key == "detect") {
@@ -82,6 +85,16 @@ class Parser {
     } else {
       item.unknown(known);
     }
+  }
+
+  void detector(const Item& item) {
+    const std::string name(item.key.str());
+    if (std::ranges::find(kernel::optional_detectors, name) == kernel::optional_detectors.end())
+      item.unknown(kernel::optional_detectors);
+    if (item.boolean())
+      config_.detectors_off.erase(name);
+    else
+      config_.detectors_off.insert(name);
   }
 
   std::string profile_named_by(const Item& item) {

@@ -76,7 +76,8 @@ Result<Stat> parse_stat(std::string_view text) {
   if (open == text.npos || close == text.npos || close < open) {
     return fail(Error::Code::System, "/proc/PID/stat has no name");
   }
-  // After the name: field 3 (state) is words[0], 4 (ppid) is [1], 9 (flags) is [6], 22 (starttime) is [19].
+  // After the name: field 3 (state) is words[0], 4 (ppid) is [1], 9 (flags) is [6], 22 (starttime) is [19],
+  // 39 (processor) is [36].
   const auto rest = words(text.substr(close + 1));
   if (rest.size() < 20 || rest[0].size() != 1)
     return fail(Error::Code::System, "/proc/PID/stat is too short");
@@ -85,7 +86,13 @@ Result<Stat> parse_stat(std::string_view text) {
   const auto start = number<uint64_t>(rest[19]);
   if (!ppid || !flags || !start)
     return fail(Error::Code::System, "/proc/PID/stat has no numbers where they belong");
-  return Stat{std::string(text.substr(open + 1, close - open - 1)), rest[0][0], *flags, *start, *ppid};
+  const auto processor = rest.size() > 36 ? number<uint32_t>(rest[36]) : std::nullopt;
+  return Stat{std::string(text.substr(open + 1, close - open - 1)),
+              rest[0][0],
+              *flags,
+              *start,
+              *ppid,
+              processor.value_or(0)};
 }
 
 Result<Status> parse_status(std::string_view text) {

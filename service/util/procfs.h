@@ -21,6 +21,7 @@ struct Stat {
   uint64_t flags = 0;
   uint64_t start_ticks = 0;  // since boot
   pid_t ppid = 0;
+  uint32_t processor = 0;  // where it ran last
 
   bool is_zombie() const { return state == 'Z' || state == 'X' || state == 'x'; }
   bool is_kernel_thread() const { return (flags & pf_kthread) != 0; }

@@ -102,6 +102,21 @@ class Caller:
     def get_counters(self):
         return self.call(NAME, "GetCounters")[0]
 
+    def explain(self, pid=None, descriptor=None, thread=False, interactive=False):
+        """pid: whose main thread (default: our own); thread: another of ours; descriptor: something else instead."""
+        if descriptor == "null":
+            fd = os.open("/dev/null", os.O_RDONLY)
+        elif descriptor == "pipe":
+            fd = os.pipe()[0]
+        elif thread:
+            fd = self.pidfd_of_a_thread()
+        else:
+            fd = os.pidfd_open(pid if pid is not None else os.getpid())
+        try:
+            return self.call(NAME, "Explain", GLib.Variant("(h)", (0,)), fds=[fd], interactive=interactive)[0]
+        finally:
+            os.close(fd)
+
     def open_metrics(self):
         """Opens the metrics page; what it says of itself."""
         _, fds = self.bus.call_with_unix_fd_list_sync(

@@ -61,6 +61,8 @@ class FakeBackend : public kernel::Backend {
     for (const auto& answer : given) answers[answer.number] = answer.lane;
     ++answer_calls;
   }
+  void switch_off_detectors(const std::set<std::string>& off) override { detectors_off = off; }
+  Result<kernel::ThreadFacts> explain(int) const override { return kernel::ThreadFacts{}; }
   std::vector<kernel::Counter> counters() const override {
     ++counter_reads;
     return {{"enqueued", 7}, {"reads", counter_reads}};
@@ -101,6 +103,7 @@ class FakeBackend : public kernel::Backend {
   std::map<uint32_t, bool> parked;
   std::set<pid_t> launchers, audio_servers;
   kernel::ExecFilter exec_filter;
+  std::set<std::string> detectors_off;
   uint32_t foreground = 0;
 };
 

@@ -6,6 +6,7 @@
 //   foreign       the name of another scheduler that is in place
 //   missing       the name of a detector that is not available
 //   attach-error  what attach() fails with
+//   threads       a line "TID LANE EVIDENCE,..." for each thread whose lane is asked for
 //   events        a FIFO; "exec PID PARENT UID FROM_LAUNCHER SLOT PATH<tab>ARGUMENT..." is the start of a
 //                 program, with the path as its first argument; "foreground SLOT" another game that is
 //                 played; a line "REASON|MESSAGE" is an ejection, "restart" a restart request
@@ -14,6 +15,7 @@
 //
 //   attached      there while our scheduler is attached
 //   games         a line "SLOT PID" for each game
+//   detectors-off the detectors that are switched off, a line each
 //   tunables      a line "NAME VALUE" for each that is not at its default
 #pragma once
 
@@ -32,6 +34,7 @@
 #include "service/kernel/backend.h"
 #include "service/util/fd.h"
 #include "service/util/file.h"
+#include "service/util/procfs.h"
 
 namespace gamesched::fakes {
 
@@ -56,6 +59,8 @@ class FileBackend : public kernel::Backend {
   kernel::Support support() const override { return {unsupported_.empty(), unsupported_}; }
   std::vector<kernel::DetectorStatus> detectors() const override {
     std::vector<kernel::DetectorStatus> out{{"process", true, ""}};
+    for (const std::string& name : off_)
+      out.push_back({name, false, "switched off by the configuration", true});
     if (const std::string name = content("missing"); !name.empty())
       out.push_back({name, false, "not in this kernel"});
     return out;
@@ -113,6 +118,31 @@ class FileBackend : public kernel::Backend {
     std::string text;
     for (const auto& [name, value] : values) text += name + " " + std::to_string(value) + "\n";
     (void)replace_file(folder_ / "tunables", text, 0644);
+  }
+  void switch_off_detectors(const std::set<std::string>& off) override {
+    off_ = off;
+    std::string text;
+    for (const std::string& name : off) text += name + "\n";
+    (void)replace_file(folder_ / "detectors-off", text, 0644);
+  }
+  Result<kernel::ThreadFacts> explain(int pidfd) const override {
+    kernel::ThreadFacts facts;
+    const auto wanted = procfs::read_pidfd_pid(pidfd);
+    std::istringstream lines(read_file(folder_ / "threads", 4096).value_or(""));
+    for (std::string line; std::getline(lines, line);) {
+      std::istringstream words(line);
+      pid_t tid = 0;
+      std::string evidence;
+      words >> tid;
+      if (!wanted || tid != *wanted) continue;
+      words >> facts.lane >> evidence;
+      std::istringstream list(evidence);
+      for (std::string word; std::getline(list, word, ',');) facts.evidence.push_back(word);
+      facts.ages_usec = {{"submit", 1000}};
+      facts.frame_period_usec = 16'667;
+      facts.game_id = game_of(tid);
+    }
+    return facts;
   }
   std::vector<kernel::Counter> counters() const override {
     return {{"enqueued", 7}, {"dispatched", 5}, {"counter_reads", ++counter_reads_}};
@@ -181,6 +211,7 @@ class FileBackend : public kernel::Backend {
   mutable uint64_t counter_reads_ = 0;
   std::map<uint32_t, pid_t> games_;
   std::set<uint32_t> parked_;
+  std::set<std::string> off_;
   std::map<pid_t, uint32_t> members_;
 };
 

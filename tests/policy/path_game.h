@@ -4,7 +4,7 @@
 // what path_thread_wakes() and path_thread_sleeps() do, for one game, in a clock that tests set.
 #pragma once
 
-#include "bpf/policy/lane.h"
+#include "bpf/policy/classify.h"
 #include "bpf/policy/path.h"
 
 namespace gamesched::tests {

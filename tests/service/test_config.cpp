@@ -37,6 +37,8 @@ TEST(AConfig, NamesFileLineAndColumnOfWhatIsWrong) {
       {"linger_s = 9223372036854775807\n", "f:1:12: linger_s must be"},
       {"enabled = 1\n", "f:1:11: enabled must be"},
       {"enabled = true\n  watchdog = 5\n", "f:2:3: there is no key \"watchdog\"; known are attach, "},
+      {"[detectors]\ngpus = false\n", "f:2:1: there is no key \"gpus\"; did you mean \"gpu\"?"},
+      {"[detectors]\ngpu = 0\n", "f:2:7: gpu must be"},
       {"atach = \"game\"\n", "f:1:1: there is no key \"atach\"; did you mean \"attach\"?"},
       {"[section]\nattach = \"game\"\n", "f:1:2: there is no key \"section\""},
       {"attach = \"game\"\nattach = \"never\"\n", "f:2:"},
@@ -50,6 +52,15 @@ TEST(AConfig, NamesFileLineAndColumnOfWhatIsWrong) {
     EXPECT_TRUE(config.error().message.starts_with(begin)) << text << " -> " << config.error().message;
     EXPECT_EQ(config.error().message.find('\n'), std::string::npos);
   }
+}
+
+TEST(AConfig, SwitchesDetectorsOffAndLaterFilesOnAgain) {
+  const auto first = parse("[detectors]\ngpu = false\naudio = false\n", "f", {});
+  ASSERT_TRUE(first) << first.error().message;
+  EXPECT_EQ(first->detectors_off, (std::set<std::string>{"audio", "gpu"}));
+  const auto second = parse("[detectors]\ngpu = true\n", "g", *first);
+  ASSERT_TRUE(second) << second.error().message;
+  EXPECT_EQ(second->detectors_off, (std::set<std::string>{"audio"}));
 }
 
 TEST(AConfig, CutAtAnyByteIsWrongOrMakesSense) {

@@ -23,10 +23,15 @@
 //   park GAME 0|1          schedule it as any program, or as a game
 //   programs               starts of programs told since the last time, losses, games that came to be played
 //   audio                  processes that are audio servers
+//   explain TID            what is known of a thread
+//   switch-off NAME,...    detectors
+//   forget-card MINOR      as if the driver of that graphics card were not known
 //   room GAME UID          processes counted for the game and for the user
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
+#include <fcntl.h>
 #include <sched.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -39,6 +44,7 @@
 
 #include "bpf/shared/abi.h"
 #include "service/kernel/loader.h"
+#include "service/util/fd.h"
 
 namespace gamesched::kernel {
 namespace {
@@ -196,6 +202,9 @@ class Driver {
     }
     if (command == "audio") return keys("audio_servers");
     if (command == "room") return room(words);
+    if (command == "explain") return explain(words);
+    if (command == "forget-card") return forget_card(words);
+    if (command == "switch-off") return switch_off(words);
     if (command == "watch" || command == "park") {
       uint32_t which = 0, to = 0;
       words >> which >> to;
@@ -240,6 +249,39 @@ class Driver {
     bpf_map_lookup_elem(map_fd("game_stats"), &game, &stats);
     const bool known = bpf_map_lookup_elem(map_fd("user_processes"), &uid, &of_user) == 0;
     return {{"game", stats.processes}, {"user", known ? json(of_user) : json(nullptr)}};
+  }
+
+  json explain(std::istringstream& words) const {
+    pid_t tid = 0;
+    words >> tid;
+    const UniqueFd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, tid, O_EXCL /* PIDFD_THREAD */)));
+    if (!pidfd) return {{"error", "no thread " + std::to_string(tid)}};
+    const auto facts = backend_->explain(pidfd.get());
+    if (!facts) return error_of(facts.error());
+    return {{"lane", facts->lane},
+            {"evidence", facts->evidence},
+            {"ages_usec", facts->ages_usec},
+            {"game", facts->game_id},
+            {"hop", facts->hop},
+            {"window", facts->input_window},
+            {"frame_period_usec", facts->frame_period_usec},
+            {"burst_average_usec", facts->burst_average_usec},
+            {"wait_usec", facts->wait_usec}};
+  }
+
+  static json forget_card(std::istringstream& words) {
+    uint32_t minor = 0;
+    words >> minor;
+    const gs_gpu_card unknown{};
+    bpf_map_update_elem(map_fd("gpu_cards"), &minor, &unknown, BPF_ANY);
+    return answer_of({});
+  }
+
+  json switch_off(std::istringstream& words) {
+    std::set<std::string> off;
+    for (std::string name; std::getline(words >> std::ws, name, ',');) off.insert(name);
+    backend_->switch_off_detectors(off);
+    return answer_of({});
   }
 
   json change_game(bool add, std::istringstream& words) {

@@ -341,6 +341,7 @@ class Counters final : public kernel::Backend {
   kernel::SchedState state() const override { return {}; }
   Result<void> add_game(uint32_t, pid_t) override { return {}; }
   void remove_game(uint32_t) override {}
+  Result<kernel::ThreadFacts> explain(int) const override { return kernel::ThreadFacts{}; }
   void set_tunables(const kernel::TunableValues&) override {}
   std::vector<kernel::Counter> counters() const override {
     std::vector<kernel::Counter> all;

@@ -9,6 +9,7 @@ from backend import BackendTest
 # All of them attach by themselves; those of the scheduler belong to sched_ext_ops.
 PROGRAMS = {
     "process_fork", "process_exec", "process_exit", "input_event_hook", "input_device_gone",
+    "gpu_ioctl", "gpu_ioctl_compat", "fence_wait", "thread_renamed",
     "gamesched_select_cpu", "gamesched_enqueue", "gamesched_dispatch", "gamesched_running", "gamesched_stopping",
     "gamesched_init_task", "gamesched_cpu_online", "gamesched_cpu_offline", "gamesched_cpu_release", "gamesched_init", "gamesched_exit",
 }
@@ -28,7 +29,8 @@ class Objects(BackendTest):
         self.assertTrue(all(programs.values()))
 
     def test_every_detector_attaches(self):
-        self.assertEqual(self.driver.ask("support")["detectors"], {"process": "", "input": ""})
+        self.assertEqual(self.driver.ask("support")["detectors"],
+                         {"process": "", "input": "", "gpu": "", "fence": "", "names": ""})
 
     def test_nothing_is_pinned(self):
         pinned = [path for path in pathlib.Path("/sys/fs/bpf").rglob("*") if path.is_file()]

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * GPU: threads that give it work, put frames on a screen, or wait for it.
+ *
+ * Hook. security_file_ioctl() sees every ioctl before the driver does. It is in vmlinux, so no privilege for
+ * a module's types is needed, and it matters to nobody which driver is loaded when. All other ioctls leave at
+ * the first comparison.
+ *
+ * Which command is work differs by driver: the daemon fills gpu_cards, by the minor number of the card, from
+ * gpu_drivers.def. Of a card that it does not know (or NVIDIA's own, which takes most of its work
+ * without any ioctl) every private command is weaker evidence. KMS commands are the same for all drivers, and
+ * are for who owns the screen: a compositor, or a game that runs without one.
+ *
+ * Not every submit is a frame (bpf/policy/frame.h). A frame of the thread that leads its game is told to all
+ * who learn from it: which game is played, how long input takes to the screen, the game's frame period.
+ *
+ * Limits: what is asked for is seen, not whether the driver grants it. A thread that asks in vain is
+ * believed, which gives a game no more than it has by being one; and a screen's node is open to who sits at
+ * it, who may register games.
+ */
+#include "bpf/shared/detector.bpf.h"
+#include "bpf/shared/games.bpf.h"
+#include "bpf/shared/input_times.bpf.h"
+#include "bpf/policy/frame.h"
+
+char LICENSE[] SEC("license") = "GPL";
+
+#define MAJOR_DRM 226
+#define MAJOR_NVIDIA                                                                    \
+  195 /* its render devices; "nvidia-uvm" has a number of its own and moves memory only \
+       */
+#define MINOR_BITS 20
+#define TYPE_DRM 'd'     /* _IOC_TYPE of include/uapi/drm/drm.h */
+#define TYPE_NVIDIA 'F'  /* NV_IOCTL_MAGIC of its open kernel module */
+#define PRIMARY_NODES 64 /* minors below are those that can set modes; render nodes begin at 128 */
+
+/* include/uapi/drm/drm.h */
+#define COMMAND_FIRST 0x40
+#define MODE_PAGE_FLIP 0xb0
+#define MODE_DIRTYFB 0xb1
+#define MODE_ATOMIC 0xbc
+#define SYNCOBJ_WAIT 0xc3
+#define SYNCOBJ_TIMELINE_WAIT 0xca
+#define ATOMIC_TEST_ONLY 0x0100
+
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(max_entries, GS_GPU_CARDS);
+  __type(key, u32);
+  __type(value, struct gs_gpu_card);
+} gpu_cards SEC(".maps");
+
+/* What the scheduler has found out, unless a game came or went since. */
+static __always_inline u32 game_of(const struct task_ctx* tc, const struct gs_shared_state* state) {
+  return tc->games_generation == state->games_generation ? tc->game : game_here();
+}
+
+/* A thread began a frame. */
+static __noinline int frame_began(u64 now) {
+  struct task_ctx* tc = bpf_task_storage_get(&task_ctxs, bpf_get_current_task_btf(), NULL, 0);
+  u32 zero = 0, game, tid = bpf_get_current_pid_tgid();
+  struct gs_shared_state* state = bpf_map_lookup_elem(&shared_state, &zero);
+  struct gs_game_frames* frames;
+  bool steady;
+
+  if (!tc || !state) return 0;
+  game = game_of(tc, state);
+  if (!game) return 0;
+  frames = bpf_map_lookup_elem(&game_frames, &game);
+  if (!frames) return 0;
+  steady = gs_frame_period(&tc->signals.frames);
+  if (!gs_frame_leads(tid, frames->tid, steady, frames->steady, now - frames->begin_ns, frames->period_ns))
+    return 0;
+  /* Two threads may both take the lead in one moment: one of them has it from the next frame on. */
+  frames->tid = tid;
+  frames->steady = steady;
+  frames->begin_ns = now;
+  if (steady) frames->period_ns = tc->signals.frames.period_ns;
+  detector_counts(gpu_frames);
+  game_drew(state, game, now);
+  input_frame_submitted(game, now);
+  return 0;
+}
+
+static __always_inline int submitted(u64 now) {
+  struct gs_signals* signals = signals_here(true);
+  u64 last;
+
+  detector_counts(gpu_submits);
+  if (!signals) return 0;
+  last = signals->submit_ns;
+  signals->submit_ns = now;
+  if (now - signals->flip_ns < GS_SEC) return 0;
+  return gs_frame_submit(&signals->frames, last, now) ? frame_began(now) : 0;
+}
+
+static __always_inline int flipped(u64 now) {
+  struct gs_signals* signals = signals_here(true);
+
+  detector_counts(gpu_flips);
+  if (!signals) return 0;
+  signals->flip_ns = now;
+  gs_frame_begins(&signals->frames, now);
+  return frame_began(now);
+}
+
+static __noinline int mode_command(u32 command, unsigned long arg, u64 now) {
+  struct gs_signals* signals;
+  u32 flags = 0;
+
+  switch (command) {
+    case MODE_ATOMIC:
+      /* The first member. Where it cannot be read the driver cannot either. */
+      if (bpf_probe_read_user(&flags, sizeof(flags), (const void*)arg) || flags & ATOMIC_TEST_ONLY) return 0;
+      return flipped(now);
+    case MODE_PAGE_FLIP:
+    case MODE_DIRTYFB:
+      return flipped(now);
+    case SYNCOBJ_WAIT:
+    case SYNCOBJ_TIMELINE_WAIT:
+      detector_counts(gpu_fence_waits);
+      signals = signals_here(true);
+      if (signals) signals->fence_ns = now;
+      return 0;
+  }
+  return 0;
+}
+
+/* The daemon is told once of each card that it does not know, and looks at it. */
+static __always_inline void ask(struct gs_gpu_card* card, u32 minor) {
+  struct gs_gpu_card_event* event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
+
+  if (!event) return;
+  card->asked = 1;
+  event->kind = GS_EVENT_GPU_CARD;
+  event->minor = minor;
+  bpf_ringbuf_submit(event, 0);
+}
+
+static __noinline int unknown_command(struct gs_gpu_card* card, u32 minor) {
+  struct gs_signals* signals = signals_here(true);
+
+  detector_counts(gpu_commands);
+  if (signals) signals->command_ns = bpf_ktime_get_ns();
+  if (card && !card->asked) ask(card, minor);
+  return 0;
+}
+
+static __always_inline int seen(struct file* file, unsigned int cmd, unsigned long arg) {
+  u32 type = cmd >> 8 & 0xff, command = cmd & 0xff, bit = command - COMMAND_FIRST, device, minor;
+  struct gs_gpu_card* card;
+
+  if (type != TYPE_DRM && type != TYPE_NVIDIA) return 0;
+  device = file->f_inode->i_rdev; /* 0 for what is no device */
+  if (type == TYPE_NVIDIA) return device >> MINOR_BITS == MAJOR_NVIDIA ? unknown_command(NULL, 0) : 0;
+  if (device >> MINOR_BITS != MAJOR_DRM) return 0;
+  minor = device & ((1U << MINOR_BITS) - 1);
+  if (bit < GS_GPU_COMMANDS) {
+    card = bpf_map_lookup_elem(&gpu_cards, &minor);
+    if (!card || !(card->submits[0] | card->submits[1])) return unknown_command(card, minor);
+    return card->submits[bit / 64 & 1] >> bit % 64 & 1 ? submitted(bpf_ktime_get_ns()) : 0;
+  }
+  if (command < MODE_PAGE_FLIP) return 0;
+  if (command < SYNCOBJ_WAIT && minor >= PRIMARY_NODES) return 0;
+  return mode_command(command, arg, bpf_ktime_get_ns());
+}
+
+SEC("fentry/security_file_ioctl")
+int BPF_PROG(gpu_ioctl, struct file* file, unsigned int cmd, unsigned long arg) {
+  return seen(file, cmd, arg);
+}
+
+/* 32-bit programs: many games. */
+SEC("fentry/security_file_ioctl_compat")
+int BPF_PROG(gpu_ioctl_compat, struct file* file, unsigned int cmd, unsigned long arg) {
+  return seen(file, cmd, arg);
+}

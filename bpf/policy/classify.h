@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Which lane a thread is in, from what is known of it when it wakes.
+ *
+ * Problem: detectors say what a thread did last and when. What that makes of it depends on whose
+ * thread it is, on how long it runs at a time, and on what else it does.
+ *
+ * How: gs_evidence() says what speaks for a thread now. A signal counts while it is recent, and only for a
+ * thread that runs as briefly as what it is believed to do: who feeds a sound card computes for a part of
+ * a period, or the card has run dry. gs_lane() then takes the first row that fits:
+ *
+ *   SCHED_IDLE                                                        background
+ *   audio, of the game that is played                                 game audio
+ *   audio, or a thread of an audio server                             audio
+ *   a game's, and on a frame's path (path.h: all GS_EVIDENCE_STARTS
+ *   are where such a path begins, others are found from there)        frame
+ *   flips, and is no game's                                           compositor
+ *   network, of the game that is played                               game network
+ *   bursts too long to be of the following                            normal
+ *   a game's, input window open                                       game
+ *   network                                                           network
+ *   else                                                              interactive
+ *
+ *   who                                      evidence             lane
+ *   game's, submits 4 times a frame          gpu                  frame
+ *   game's, uploads textures, 12 ms bursts   none: too long       normal
+ *   a browser's, submits at 60 Hz            none: no game        interactive
+ *   wlroots' loop, flips, game or no game    flip                 compositor
+ *   a download's, 0.2 ms bursts              none: bulk           interactive
+ *
+ * Limits: a program may do all this for show. It gains a lane that share.h bounds, no more.
+ */
+#ifndef GS_POLICY_CLASSIFY_H
+#define GS_POLICY_CLASSIFY_H
+
+#include "bpf/policy/base.h"
+#include "bpf/policy/lane.h"
+#include "bpf/policy/share.h"
+
+/* Bits, since several may hold. */
+enum gs_evidence {
+  GS_EVIDENCE_INPUT = 0x1,     /* woken by an input event on this CPU, just now */
+  GS_EVIDENCE_PERIODIC = 0x2,  /* woken by a timer or device at a steady frame-like rate */
+  GS_EVIDENCE_WAKER = 0x4,     /* woke a frame thread that had waited for it */
+  GS_EVIDENCE_PEER = 0x8,      /* woken by a frame thread, done before that one's wait ended */
+  GS_EVIDENCE_GPU = 0x10,      /* gives work to a GPU */
+  GS_EVIDENCE_FLIP = 0x20,     /* puts frames on a screen */
+  GS_EVIDENCE_FENCE = 0x40,    /* waits for a GPU */
+  GS_EVIDENCE_COMMAND = 0x80,  /* commands a GPU of which no more is known */
+  GS_EVIDENCE_AUDIO = 0x100,   /* gives or takes periods of audio, or is an audio server's */
+  GS_EVIDENCE_NETWORK = 0x200, /* holds a live conversation */
+  GS_EVIDENCE_NAME = 0x400,    /* has a known name, and no hook could tell */
+};
+
+/* Of a game's thread: a frame's path begins here. */
+#define GS_EVIDENCE_STARTS                                                                             \
+  (GS_EVIDENCE_INPUT | GS_EVIDENCE_PERIODIC | GS_EVIDENCE_GPU | GS_EVIDENCE_FLIP | GS_EVIDENCE_FENCE | \
+   GS_EVIDENCE_COMMAND | GS_EVIDENCE_NAME)
+/* Found by path.h, and true as long as the thread is on the path. */
+#define GS_EVIDENCE_PATH (GS_EVIDENCE_WAKER | GS_EVIDENCE_PEER)
+
+/* Nobody waits for a frame of who has not drawn for so long: half a second is a stutter beyond all. */
+#define GS_GPU_KEEP_NS (GS_SEC / 2)
+/* A compositor draws nothing while nothing changes, and must be quick with the first thing that does. */
+#define GS_FLIP_KEEP_NS (60 * GS_SEC)
+/* Longer than any period, a hiccup included. */
+#define GS_AUDIO_KEEP_NS (GS_SEC / 2)
+/* The slowest ticks of game servers are 10 Hz. */
+#define GS_NETWORK_KEEP_NS (GS_SEC / 2)
+/* Of a thread of an audio server whose period is not known: a quantum of 1024 at 48 kHz is 21 ms, and a
+ * fourth of it what a loaded graph takes. */
+#define GS_AUDIO_BURST_NS (5 * GS_MSEC)
+
+/* What detectors saw: ages in ns, ~0 for never. */
+struct gs_ages {
+  u64 submit, command, flip, fence, audio, net, bulk;
+};
+
+struct gs_facts {
+  struct gs_ages ages;
+  u64 burst_avg_ns;
+  u64 audio_period_ns; /* 0: not known */
+  u64 frame_period_ns; /* its game's; 0: not known */
+  u64 burst_floor_ns, interactive_burst_ns;
+  bool sched_idle;
+  bool game;   /* it is a game's, and that is not parked */
+  bool played; /* that game is the one in the foreground, or none is known to be */
+  bool window; /* an input window is open, and the game profits */
+  bool audio_server;
+  bool input_woke;
+  bool periodic;
+  bool named_frame, named_audio, named_network; /* by name, where no hook can tell */
+};
+
+GS_POLICY u64 gs_age(u64 now, u64 then) {
+  return then ? now - then : ~0ULL;
+}
+
+/* An audio thread computes for half a period at the most, the rest is the others'. */
+GS_POLICY bool gs_brief_for_audio(u64 burst_ns, u64 audio_period_ns) {
+  return burst_ns <= (audio_period_ns ? audio_period_ns / 2 : GS_AUDIO_BURST_NS);
+}
+
+/* A thread of an urgent lane has run for burst_ns without sleeping: nobody can be waiting for that. */
+GS_POLICY bool gs_burst_ends_urgency(u32 lane, u64 burst_ns, u64 frame_period_ns, u64 audio_period_ns,
+                                     u64 burst_floor_ns) {
+  if (lane == GS_LANE_GAME_AUDIO || lane == GS_LANE_AUDIO)
+    return burst_ns > gs_max(audio_period_ns, GS_AUDIO_BURST_NS);
+  return gs_burst_too_long(burst_ns, frame_period_ns, burst_floor_ns);
+}
+
+/* `path`: evidence of path.h that still holds. */
+GS_POLICY u32 gs_evidence(const struct gs_facts* facts, u32 path) {
+  bool brief = facts->burst_avg_ns < facts->interactive_burst_ns;
+  u32 evidence = path;
+
+  if (facts->ages.flip <= GS_FLIP_KEEP_NS) evidence |= GS_EVIDENCE_FLIP;
+  if (gs_brief_for_audio(facts->burst_avg_ns, facts->audio_period_ns)) {
+    if (facts->audio_server || facts->ages.audio <= GS_AUDIO_KEEP_NS) evidence |= GS_EVIDENCE_AUDIO;
+    if (facts->named_audio) evidence |= GS_EVIDENCE_AUDIO | GS_EVIDENCE_NAME;
+  }
+  if (brief && facts->ages.net <= GS_NETWORK_KEEP_NS && facts->ages.bulk > facts->ages.net)
+    evidence |= GS_EVIDENCE_NETWORK;
+  if (brief && facts->named_network) evidence |= GS_EVIDENCE_NETWORK | GS_EVIDENCE_NAME;
+  if (!facts->game) return evidence;
+  if (facts->input_woke) evidence |= GS_EVIDENCE_INPUT;
+  if (facts->periodic) evidence |= GS_EVIDENCE_PERIODIC;
+  if (brief && facts->ages.fence <= GS_GPU_KEEP_NS) evidence |= GS_EVIDENCE_FENCE;
+  if (gs_burst_too_long(facts->burst_avg_ns, facts->frame_period_ns, facts->burst_floor_ns)) return evidence;
+  if (facts->ages.submit <= GS_GPU_KEEP_NS) evidence |= GS_EVIDENCE_GPU;
+  if (facts->ages.command <= GS_GPU_KEEP_NS) evidence |= GS_EVIDENCE_COMMAND;
+  if (facts->named_frame) evidence |= GS_EVIDENCE_NAME;
+  return evidence;
+}
+
+/* `on_path`: on a frame's path, as path.h says, after the evidence was taken into account. */
+GS_POLICY u32 gs_lane(const struct gs_facts* facts, u32 evidence, bool on_path) {
+  if (facts->sched_idle) return GS_LANE_BACKGROUND;
+  if (evidence & GS_EVIDENCE_AUDIO) return facts->game && facts->played ? GS_LANE_GAME_AUDIO : GS_LANE_AUDIO;
+  if (facts->game && on_path) return GS_LANE_FRAME;
+  if (evidence & GS_EVIDENCE_FLIP && !facts->game &&
+      !gs_burst_too_long(facts->burst_avg_ns, 0, facts->burst_floor_ns))
+    return GS_LANE_COMPOSITOR;
+  if (evidence & GS_EVIDENCE_NETWORK && facts->game && facts->played) return GS_LANE_GAME_NETWORK;
+  if (facts->burst_avg_ns >= facts->interactive_burst_ns) return GS_LANE_NORMAL;
+  if (facts->game && facts->window) return GS_LANE_GAME;
+  return evidence & GS_EVIDENCE_NETWORK ? GS_LANE_NETWORK : GS_LANE_INTERACTIVE;
+}
+
+#endif

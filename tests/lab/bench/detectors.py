@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What detectors take of each event: their programs alone, with the service stopped."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+
+from figures import Figure, scaled
+from guest import output_of
+from input_path import without_service
+from scenarios import Context
+
+
+def gpu(context: Context) -> list[Figure]:
+    subprocess.run(["modprobe", "vgem"], check=True)
+    with without_service(context):
+        context.screen.say("\nthe GPU's detector")
+        found = json.loads(output_of([context.guest.path("gpu-bench")]))
+    counts = bool(context.ns_per_instruction)
+    unit, divisor = ("instructions", context.ns_per_instruction) if counts else ("ns", 1)
+
+    def row(id: str, what: str, phase: str, target: float | None) -> Figure:
+        value = scaled(found[phase]["mean_ns"], divisor)
+        context.screen.say(f"  {what:<44} {value:7.0f} {unit}")
+        return Figure(id, f"the hook's cost, {what}", value, unit, context.guest.kernel, target if counts else None)
+
+    return [
+        row("GPU-1", "an ioctl that is no GPU's", "other", 20),
+        row("GPU-1", "a command that is no submit", "no_submit", 150),
+        row("GPU-1", "a submit, no game", "without_game", None),
+        row("GPU-1", "a game's submit, four a frame", "four_a_frame", 150),
+        row("GPU-6", "a game's submit that begins a frame", "one_a_frame", None),
+        row("GPU-8", "a flip", "flip", None),
+    ]

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <gtest/gtest.h>
+
+#include <functional>
+
+#include "bpf/policy/classify.h"
+#include "tests/policy/random.h"
+
+namespace gamesched::tests {
+namespace {
+
+constexpr u64 never = ~0ULL;
+
+gs_facts nobody() {
+  return {.ages = {never, never, never, never, never, never, never},
+          .burst_avg_ns = 200 * GS_USEC,
+          .audio_period_ns = 0,
+          .frame_period_ns = 16'666'667,
+          .burst_floor_ns = 8 * GS_MSEC,
+          .interactive_burst_ns = GS_MSEC,
+          .sched_idle = false,
+          .game = false,
+          .played = false,
+          .window = false,
+          .audio_server = false,
+          .input_woke = false,
+          .periodic = false,
+          .named_frame = false,
+          .named_audio = false,
+          .named_network = false};
+}
+
+gs_facts of_game() {
+  gs_facts facts = nobody();
+  facts.game = facts.played = true;
+  return facts;
+}
+
+// As the scheduler does: what starts a path puts its thread on it.
+u32 lane_of(const gs_facts& facts, u32 path = 0) {
+  const u32 evidence = gs_evidence(&facts, path);
+  return gs_lane(&facts, evidence, path || (facts.game && evidence & GS_EVIDENCE_STARTS));
+}
+
+struct Row {
+  const char* who;
+  std::function<void(gs_facts&)> is;
+  u32 evidence;
+  u32 lane;
+};
+
+void check(const gs_facts& base, const Row& row) {
+  gs_facts facts = base;
+  row.is(facts);
+  EXPECT_EQ(gs_evidence(&facts, 0), row.evidence) << row.who;
+  EXPECT_EQ(lane_of(facts), row.lane) << row.who;
+}
+
+TEST(Classify, AThreadOfTheGameThatIsPlayed) {
+  const Row rows[] = {
+      {"submits", [](auto& f) { f.ages.submit = 4 * GS_MSEC; }, GS_EVIDENCE_GPU, GS_LANE_FRAME},
+      {"submitted long ago", [](auto& f) { f.ages.submit = GS_SEC; }, 0, GS_LANE_INTERACTIVE},
+      {"submits, a frame's work at a time",
+       [](auto& f) { f.ages.submit = GS_MSEC, f.burst_avg_ns = 15 * GS_MSEC; }, GS_EVIDENCE_GPU,
+       GS_LANE_FRAME},
+      {"uploads textures", [](auto& f) { f.ages.submit = GS_MSEC, f.burst_avg_ns = 17 * GS_MSEC; }, 0,
+       GS_LANE_NORMAL},
+      {"commands NVIDIA's card", [](auto& f) { f.ages.command = GS_MSEC; }, GS_EVIDENCE_COMMAND,
+       GS_LANE_FRAME},
+      {"flips without a compositor", [](auto& f) { f.ages.flip = GS_MSEC; }, GS_EVIDENCE_FLIP, GS_LANE_FRAME},
+      {"waits for the GPU", [](auto& f) { f.ages.fence = GS_MSEC; }, GS_EVIDENCE_FENCE, GS_LANE_FRAME},
+      {"waits for the GPU now and then, computes",
+       [](auto& f) { f.ages.fence = GS_MSEC, f.burst_avg_ns = 2 * GS_MSEC; }, 0, GS_LANE_NORMAL},
+      {"is called RenderThread, and no hook tells", [](auto& f) { f.named_frame = true; }, GS_EVIDENCE_NAME,
+       GS_LANE_FRAME},
+      {"audio call-back", [](auto& f) { f.ages.audio = 5 * GS_MSEC, f.audio_period_ns = 5'333'333; },
+       GS_EVIDENCE_AUDIO, GS_LANE_GAME_AUDIO},
+      {"the one thread that does everything",
+       [](auto& f) {
+         f.ages.audio = f.ages.submit = f.ages.net = GS_MSEC;
+         f.audio_period_ns = 10 * GS_MSEC, f.burst_avg_ns = 9 * GS_MSEC;
+       },
+       GS_EVIDENCE_GPU, GS_LANE_FRAME},
+      {"network tick", [](auto& f) { f.ages.net = 16 * GS_MSEC; }, GS_EVIDENCE_NETWORK, GS_LANE_GAME_NETWORK},
+      {"downloads a patch", [](auto& f) { f.ages.net = f.ages.bulk = GS_MSEC; }, 0, GS_LANE_INTERACTIVE},
+      {"answers input", [](auto& f) { f.input_woke = f.window = true; }, GS_EVIDENCE_INPUT, GS_LANE_FRAME},
+      {"keeps time", [](auto& f) { f.periodic = true; }, GS_EVIDENCE_PERIODIC, GS_LANE_FRAME},
+      {"short bursts, hand on the input", [](auto& f) { f.window = true; }, 0, GS_LANE_GAME},
+      {"short bursts, no input", [](auto&) {}, 0, GS_LANE_INTERACTIVE},
+      {"long bursts, hand on the input", [](auto& f) { f.window = true, f.burst_avg_ns = 5 * GS_MSEC; }, 0,
+       GS_LANE_NORMAL},
+      {"SCHED_IDLE, whatever it does",
+       [](auto& f) { f.sched_idle = f.periodic = true, f.ages.submit = f.ages.audio = GS_MSEC; },
+       GS_EVIDENCE_PERIODIC | GS_EVIDENCE_GPU | GS_EVIDENCE_AUDIO, GS_LANE_BACKGROUND},
+  };
+  for (const Row& row : rows) check(of_game(), row);
+}
+
+TEST(Classify, AThreadOfNoGame) {
+  const Row rows[] = {
+      {"a browser's, submits", [](auto& f) { f.ages.submit = 4 * GS_MSEC; }, 0, GS_LANE_INTERACTIVE},
+      {"a compositor", [](auto& f) { f.ages.flip = f.ages.submit = 16 * GS_MSEC; }, GS_EVIDENCE_FLIP,
+       GS_LANE_COMPOSITOR},
+      {"a compositor that had nothing to draw", [](auto& f) { f.ages.flip = 10 * GS_SEC; }, GS_EVIDENCE_FLIP,
+       GS_LANE_COMPOSITOR},
+      {"flips, and computes", [](auto& f) { f.ages.flip = GS_MSEC, f.burst_avg_ns = 9 * GS_MSEC; },
+       GS_EVIDENCE_FLIP, GS_LANE_NORMAL},
+      {"a player's call-back", [](auto& f) { f.ages.audio = 20 * GS_MSEC, f.audio_period_ns = 21 * GS_MSEC; },
+       GS_EVIDENCE_AUDIO, GS_LANE_AUDIO},
+      {"of an audio server", [](auto& f) { f.audio_server = true; }, GS_EVIDENCE_AUDIO, GS_LANE_AUDIO},
+      {"of an audio server, computes", [](auto& f) { f.audio_server = true, f.burst_avg_ns = 6 * GS_MSEC; },
+       0, GS_LANE_NORMAL},
+      {"voice chat", [](auto& f) { f.ages.net = 20 * GS_MSEC; }, GS_EVIDENCE_NETWORK, GS_LANE_NETWORK},
+      {"a download", [](auto& f) { f.ages.net = 9 * GS_MSEC, f.ages.bulk = GS_MSEC; }, 0,
+       GS_LANE_INTERACTIVE},
+      {"is called RenderThread", [](auto& f) { f.named_frame = true; }, 0, GS_LANE_INTERACTIVE},
+      {"short bursts", [](auto&) {}, 0, GS_LANE_INTERACTIVE},
+      {"just too long", [](auto& f) { f.burst_avg_ns = GS_MSEC; }, 0, GS_LANE_NORMAL},
+      {"SCHED_IDLE", [](auto& f) { f.sched_idle = true, f.burst_avg_ns = 5 * GS_MSEC; }, 0,
+       GS_LANE_BACKGROUND},
+  };
+  for (const Row& row : rows) check(nobody(), row);
+}
+
+TEST(Classify, OfAGameInTheBackgroundAudioAndNetworkAreAnybodys) {
+  gs_facts facts = of_game();
+  facts.played = false;
+  facts.ages.audio = GS_MSEC;
+  EXPECT_EQ(lane_of(facts), GS_LANE_AUDIO);
+  facts.ages.audio = never;
+  facts.ages.net = GS_MSEC;
+  EXPECT_EQ(lane_of(facts), GS_LANE_NETWORK);
+}
+
+TEST(Classify, WhatThePathFoundIsKept) {
+  gs_facts facts = of_game();
+  EXPECT_EQ(gs_evidence(&facts, GS_EVIDENCE_PEER), GS_EVIDENCE_PEER);
+  EXPECT_EQ(lane_of(facts, GS_EVIDENCE_PEER), GS_LANE_FRAME);
+}
+
+TEST(Classify, ALongBurstEndsUrgency) {
+  EXPECT_FALSE(gs_burst_ends_urgency(GS_LANE_FRAME, 16 * GS_MSEC, 16'666'667, 0, 8 * GS_MSEC));
+  EXPECT_TRUE(gs_burst_ends_urgency(GS_LANE_FRAME, 17 * GS_MSEC, 16'666'667, 0, 8 * GS_MSEC));
+  EXPECT_FALSE(gs_burst_ends_urgency(GS_LANE_GAME_AUDIO, 4 * GS_MSEC, 16'666'667, 3 * GS_MSEC, 8 * GS_MSEC));
+  EXPECT_TRUE(gs_burst_ends_urgency(GS_LANE_AUDIO, 6 * GS_MSEC, 16'666'667, 3 * GS_MSEC, 8 * GS_MSEC));
+}
+
+// Whatever is seen of a thread: who is no game's and neither sounds nor flips is never urgent, and a thread
+// that computes without end is never urgent by what detectors saw.
+TEST(ClassifyProperties, UrgencyIsEarned) {
+  Random random(__FILE__, __LINE__);
+  for (int i = 0; i < 200'000; ++i) {
+    const auto age = [&] { return random.between(0, 3 - 1) ? random.between(0, 2 * GS_SEC - 1) : never; };
+    const auto maybe = [&] { return random.between(0, 2 - 1) == 1; };
+    gs_facts facts = nobody();
+    facts.ages = {age(), age(), age(), age(), age(), age(), age()};
+    facts.burst_avg_ns = random.between(0, 40 * GS_MSEC - 1);
+    facts.audio_period_ns = random.between(0, 25 * GS_MSEC - 1);
+    facts.sched_idle = maybe(), facts.game = maybe(), facts.played = maybe(), facts.window = maybe();
+    facts.audio_server = maybe(), facts.named_frame = maybe();
+    const u32 evidence = gs_evidence(&facts, 0), lane = lane_of(facts);
+    ASSERT_LT(lane, GS_NR_LANES);
+    if (facts.sched_idle) {
+      ASSERT_EQ(lane, GS_LANE_BACKGROUND);
+    }
+    if (!facts.game && !(evidence & (GS_EVIDENCE_AUDIO | GS_EVIDENCE_FLIP))) {
+      ASSERT_FALSE(gs_lane_urgent(lane));
+    }
+    if (facts.burst_avg_ns > 17 * GS_MSEC && facts.ages.flip == never) {
+      ASSERT_FALSE(gs_lane_urgent(lane));
+    }
+    if (lane == GS_LANE_COMPOSITOR) {
+      ASSERT_TRUE(evidence & GS_EVIDENCE_FLIP);
+    }
+    if (lane == GS_LANE_GAME_NETWORK) {
+      ASSERT_LT(facts.burst_avg_ns, facts.interactive_burst_ns);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace gamesched::tests
