@@ -201,6 +201,35 @@ Expected<Counters> Client::counters() {
   return guarded([&] { return Counters(Scheduler(*connection_, owner()).GetCounters()); });
 }
 
+Expected<Thread> Client::explain(int pidfd) {
+  return guarded([&] {
+    connection_->setMethodCallTimeout(authorization_timeout);
+    Properties all;
+    for (auto& [key, value] : Scheduler(*connection_, owner()).Explain(sdbus::UnixFd(pidfd)))
+      all.emplace(sdbus::PropertyName{key}, std::move(value));
+    Thread thread{.tid = property<uint32_t>(all, "Tid"),
+                  .process = property<uint32_t>(all, "Process"),
+                  .name = text_property(all, "Name"),
+                  .game = property<sdbus::ObjectPath>(all, "Game"),
+                  .lane = text_property(all, "Lane"),
+                  .evidence = {},
+                  .hop = property<uint32_t>(all, "Hop"),
+                  .input_window = property<bool>(all, "InputWindow"),
+                  .ages = property<std::map<std::string, uint64_t>>(all, "Ages"),
+                  .frame_period = property<uint64_t>(all, "FramePeriod"),
+                  .audio_period = property<uint64_t>(all, "AudioPeriod"),
+                  .burst_average = property<uint64_t>(all, "BurstAverage"),
+                  .wait = property<uint64_t>(all, "Wait"),
+                  .wait_average = property<uint64_t>(all, "WaitAverage"),
+                  .llc = property<uint32_t>(all, "Llc"),
+                  .cpu = property<uint32_t>(all, "Cpu")};
+    if (thread.game == "/") thread.game.clear();
+    for (const std::string& word : property<std::vector<std::string>>(all, "Evidence"))
+      thread.evidence.push_back(clean(word));
+    return thread;
+  });
+}
+
 Expected<void> Client::set_enabled(bool enabled) {
   return guarded([&] {
     connection_->setMethodCallTimeout(authorization_timeout);

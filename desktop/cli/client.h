@@ -46,6 +46,8 @@ class Client {
   Expected<Service> service();
   Expected<std::vector<Game>> games();
   Expected<Counters> counters();
+  // Of the thread that the pidfd stands for.
+  Expected<Thread> explain(int pidfd);
   Expected<void> set_enabled(bool enabled);
   Expected<ProfileState> profiles();
   Expected<void> set_profile(const std::string& profile);

@@ -6,6 +6,8 @@
 // With --json standard output is one JSON value in every case, failures
 // included. Exit statuses are listed in gameschedctl(1) and below.
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cerrno>
 #include <clocale>
 #include <cstdio>
 #include <exception>
@@ -20,6 +22,7 @@
 #include "desktop/cli/json_output.h"
 #include "desktop/cli/profile_command.h"
 #include "desktop/cli/text_output.h"
+#include "desktop/cli/thread_command.h"
 
 namespace {
 
@@ -128,16 +131,37 @@ int run_profile_hold(const Settings& settings) {
   return profile::run_command(command);
 }
 
+// No matter of the service, so no report().
+int report_no_process(const Settings& settings) {
+  const std::string text = std::format("there is no process {}, or it has ended", settings.pid);
+  if (settings.json) print(stdout, std::format("{{\n  \"error\": \"{}\"\n}}\n", text));
+  print(stderr, std::format("gameschedctl: {}\n", text));
+  return Failed;
+}
+
+int run_explain(const Settings& settings) {
+  auto client = Client::connect();
+  if (!client) return report(client.error(), settings);
+  std::vector<Thread> threads;
+  for (const pid_t tid : thread::threads_of(settings.pid)) {
+    const auto pidfd = thread::open_thread(tid);
+    if (!pidfd && errno == EINVAL) throw std::runtime_error("explain needs Linux 6.9 or later");
+    if (!pidfd) continue;  // it has ended since
+    auto found = client->explain(pidfd.get());
+    if (found)
+      threads.push_back(std::move(*found));
+    else if (std::ranges::count(thread::threads_of(settings.pid), tid) > 0)
+      return report(found.error(), settings);
+  }
+  if (threads.empty()) return report_no_process(settings);
+  print(stdout, settings.json ? thread::json(threads) : thread::text(threads));
+  return Ok;
+}
+
 int run_explain_process(const Settings& settings) {
   const explain::Report explained =
       explain::process(settings.pid, settings.vendor_config, settings.config, settings.json);
-  if (!explained.found) {
-    // No matter of the service, so no report().
-    const std::string text = std::format("there is no process {}, or it has ended", settings.pid);
-    if (settings.json) print(stdout, std::format("{{\n  \"error\": \"{}\"\n}}\n", text));
-    print(stderr, std::format("gameschedctl: {}\n", text));
-    return Failed;
-  }
+  if (!explained.found) return report_no_process(settings);
   print(stdout, explained.out);
   return Ok;
 }
@@ -219,6 +243,13 @@ int run(int argc, char** argv) {
           [](auto& s) { return run_switch(false, s); });
   command("counters", "Counters of the scheduler since it was attached", run_counters);
 
+  CLI::App* const threads =
+      app.add_subcommand("explain", "How a process's threads, or one thread, are scheduled, and why");
+  common(threads);
+  threads->add_option("pid", settings.pid, "Id of the process, or of the thread")
+      ->required()
+      ->check(CLI::PositiveNumber);
+  threads->callback([&] { exit_status = run_explain(settings); });
   CLI::App* const explain =
       app.add_subcommand("explain-process", "What the rules of detection make of a process, rule by rule");
   common(explain);

@@ -68,6 +68,20 @@ struct ProfileState {
   std::vector<ProfileHold> holds;               // oldest first
 };
 
+// How a thread is scheduled (Explain). Times in microseconds, 0: not known.
+struct Thread {
+  uint32_t tid = 0, process = 0;
+  std::string name;
+  std::string game;  // object path; "": in none
+  std::string lane;  // "": the scheduler is not attached, or has not seen it
+  std::vector<std::string> evidence;
+  uint32_t hop = 0;
+  bool input_window = false;
+  std::map<std::string, uint64_t> ages;
+  uint64_t frame_period = 0, audio_period = 0, burst_average = 0, wait = 0, wait_average = 0;
+  uint32_t llc = 0, cpu = 0;
+};
+
 using Counters = std::map<std::string, uint64_t>;
 
 }  // namespace gamesched::cli

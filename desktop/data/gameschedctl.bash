@@ -3,12 +3,13 @@
 # bash completion for gameschedctl(1)
 
 _gameschedctl() {
-	local current=${COMP_WORDS[COMP_CWORD]} words="status games on off counters profile config explain-process --help --version" word
+	local current=${COMP_WORDS[COMP_CWORD]} words="status games on off counters profile config explain explain-process --help --version" word
 	for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
 		case $word in
 		status | games | on | off | counters) words="--json --help" ;;
 		profile) words="list get set hold --json --help" ;;
 		config) words="check show --json --help" ;;
+		explain) words="$(ps -u "$USER" -o pid= 2>/dev/null) --json --help" ;;
 		explain-process) words="$(ps -u "$USER" -o pid= 2>/dev/null) --json --config-dir --vendor-config-dir --help" ;;
 		list | get) words="--json --help" ;;
 		check | show) words="--json --config-dir --vendor-config-dir --help" ;;

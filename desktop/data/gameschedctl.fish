@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-set -l commands status games on off counters profile config explain-process
+set -l commands status games on off counters profile config explain explain-process
 complete -c gameschedctl -f
 complete -c gameschedctl -n "not __fish_seen_subcommand_from $commands" -a status -d "State and reason, what to do, detectors, games"
 complete -c gameschedctl -n "not __fish_seen_subcommand_from $commands" -a games -d "Registered games"
@@ -8,8 +8,9 @@ complete -c gameschedctl -n "not __fish_seen_subcommand_from $commands" -a off -
 complete -c gameschedctl -n "not __fish_seen_subcommand_from $commands" -a counters -d "Counters of the scheduler"
 complete -c gameschedctl -n "not __fish_seen_subcommand_from $commands" -a profile -d "List, get, set or hold profiles"
 complete -c gameschedctl -n "not __fish_seen_subcommand_from $commands" -a config -d "Check or show the configuration"
+complete -c gameschedctl -n "not __fish_seen_subcommand_from $commands" -a explain -d "How threads are scheduled, and why"
 complete -c gameschedctl -n "not __fish_seen_subcommand_from $commands" -a explain-process -d "What the rules make of a process"
-complete -c gameschedctl -n "__fish_seen_subcommand_from explain-process" -a "(__fish_complete_pids)"
+complete -c gameschedctl -n "__fish_seen_subcommand_from explain explain-process" -a "(__fish_complete_pids)"
 complete -c gameschedctl -n "__fish_seen_subcommand_from profile" -a "list get set hold"
 complete -c gameschedctl -n "__fish_seen_subcommand_from hold" -l reason -d "Why it is held"
 complete -c gameschedctl -n "__fish_seen_subcommand_from config" -a "check show"

@@ -145,6 +145,17 @@ class Service(dbus.service.Object):
         self.record(call="GetCounters")
         self.answer({"enqueue": dbus.UInt64(2**63 + 1), "preempt": dbus.UInt64(7)}, done, failed)
 
+    @dbus.service.method(NAME, in_signature="h", out_signature="a{sv}", async_callbacks=("done", "failed"))
+    def Explain(self, thread, done, failed):
+        tid = pid_of_pidfd(thread.take())
+        self.record(call="Explain", pid=tid)
+        self.answer(dbus.Dictionary({
+            "Tid": dbus.UInt32(tid), "Process": dbus.UInt32(tid), "Name": "render\x1b[31m",
+            "Game": dbus.ObjectPath(f"{PATH}/game/7"), "Lane": "frame" if self.options.state == "active" else "",
+            "Evidence": dbus.Array(["gpu", "peer"] if self.options.state == "active" else [], signature="s"),
+            "Ages": dbus.Dictionary({"submit": dbus.UInt64(900)}, signature="st"), "FramePeriod": dbus.UInt64(16_667),
+            "BurstAverage": dbus.UInt64(2_500), "Hop": dbus.UInt32(1)}, signature="sv"), done, failed)
+
     @dbus.service.method(PROPERTIES, in_signature="s", out_signature="a{sv}", async_callbacks=("done", "failed"))
     def GetAll(self, interface, done, failed):
         self.record(call="GetAll", interface=str(interface))

@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import subprocess
+import threading
 import unittest
 
 from harness import BOUND_S, CTL, DesktopTest
@@ -242,6 +243,55 @@ class WithoutTheService(DesktopTest):
         self.assertEqual((shown.returncode, shown.stdout), (1, ""))
         self.assertIn("no connection to the system bus", shown.stderr)
         self.assertIsNone(json.loads(self.ctl("status", "--json").stdout)["running"], "nobody knows")
+
+
+class Explain(DesktopTest):
+    def setUp(self):
+        super().setUp()
+        self.start_bus()
+
+    def test_all_threads_of_a_process_are_shown(self):
+        self.start_service("--state", "active")
+        stop = threading.Event()
+        thread = threading.Thread(target=stop.wait)
+        thread.start()
+        self.addCleanup(thread.join)
+        self.addCleanup(stop.set)
+        shown = self.ctl("explain", str(os.getpid()))
+        self.assertEqual((shown.returncode, shown.stderr), (0, ""))
+        head, *rows = shown.stdout.splitlines()
+        self.assertEqual(head.split()[:3], ["THREAD", "NAME", "LANE"])
+        self.assertEqual([int(row.split()[0]) for row in rows], [os.getpid(), thread.native_id])
+        for word in ("render?[31m", "frame", "16.67", "2.50", "gpu, peer"):
+            self.assertIn(word, rows[0])
+
+    def test_one_thread_in_json_has_every_field(self):
+        self.start_service("--state", "active")
+        stop = threading.Event()
+        thread = threading.Thread(target=stop.wait)
+        thread.start()
+        self.addCleanup(thread.join)
+        self.addCleanup(stop.set)
+        [found] = json.loads(self.ctl("explain", str(thread.native_id), "--json").stdout)
+        self.assertEqual(found, {
+            "tid": thread.native_id, "process": thread.native_id, "name": "render?[31m",
+            "game": "/org/gamesched/Scheduler1/game/7", "lane": "frame", "evidence": ["gpu", "peer"], "hop": 1,
+            "input_window": False, "ages_usec": {"submit": 900}, "frame_period_usec": 16_667,
+            "audio_period_usec": None, "burst_average_usec": 2_500, "wait_usec": 0, "wait_average_usec": 0,
+            "llc": 0, "cpu": 0})
+
+    def test_without_the_scheduler_no_lane_is_known(self):
+        self.start_service("--state", "standby")
+        self.assertIn("No lane is known", self.ctl("explain", str(os.getpid())).stdout)
+
+    def test_failures(self):
+        absent = self.ctl("explain", str(2**22 + 1))
+        self.assertEqual((absent.returncode, absent.stdout), (1, ""))
+        self.assertIn("there is no process", absent.stderr)
+        self.assertEqual(self.ctl("explain", str(os.getpid())).returncode, 3)
+        self.start_service("--fail", "NotAuthorized")
+        refused = self.ctl("explain", str(os.getpid()), "--json")
+        self.assertEqual((refused.returncode, json.loads(refused.stdout)["error"]), (1, "The fake refuses: NotAuthorized."))
 
 
 class CommandLine(DesktopTest):
