@@ -33,10 +33,10 @@ static inline __attribute__((always_inline)) bool compat_enq_wakeup(u64 enq_flag
 }
 
 /*
- * Whether p may run on its CPU alone: by its mask, or because it is in a section that forbids migration, which
- * its mask does not show before it has left the CPU. The trampoline of a BPF program disables migration as
- * well, for the thread it interrupts: once here, and twice where ops.cpu_release() hands back (up to 6.18 it
- * calls ops.enqueue() itself).
+ * Whether p may run on its CPU alone: by its mask, or because it is in a section that forbids migration,
+ * which its mask does not show before it has left the CPU. The trampoline of a BPF program disables migration
+ * as well, for the thread it interrupts: once here, and twice where ops.cpu_release() hands back (up to 6.18
+ * it calls ops.enqueue() itself).
  */
 static inline __attribute__((always_inline)) bool compat_bound_to_cpu(const struct task_struct* p,
                                                                       u64 enq_flags) {

@@ -44,7 +44,7 @@ struct gs_frames {
 #define GS_FRAMES_STEADY 3
 #define GS_FRAMES_STEADY_MAX 8
 #define GS_FRAME_MAX_NS (50 * GS_MSEC) /* below 20 Hz nobody plays */
-#define GS_FRAME_MIN_NS (GS_MSEC / 2) /* no screen has 2000 Hz: what comes closer is one frame */
+#define GS_FRAME_MIN_NS (GS_MSEC / 2)  /* no screen has 2000 Hz: what comes closer is one frame */
 
 GS_POLICY u64 gs_distance(u64 a, u64 b) {
   return a > b ? a - b : b - a;
@@ -96,7 +96,8 @@ GS_POLICY bool gs_frame_submit(struct gs_frames* frames, u64 last_ns, u64 now) {
   return true;
 }
 
-/* The period, when it is worth believing; else 0. A longer one would excuse bursts that no frame waits for. */
+/* The period, when it is worth believing; else 0. A longer one would excuse bursts that no frame waits for.
+ */
 GS_POLICY u64 gs_frame_period(const struct gs_frames* frames) {
   return frames->steady >= GS_FRAMES_STEADY && frames->period_ns <= GS_FRAME_MAX_NS ? frames->period_ns : 0;
 }

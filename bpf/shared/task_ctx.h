@@ -37,10 +37,10 @@ struct task_ctx {
   u64 runnable_ns;    /* when it last became runnable; 0 while it runs or sleeps */
   u64 wait_ns;        /* its last time from runnable to running */
   u64 wait_avg_ns;
-  u64 input_ns;    /* the input event that woke it, until it runs; else 0 */
-  u64 weighed_ns;  /* when `weight` was looked up */
-  u32 weight;      /* with that of its control groups; 100: usual */
-  u32 own_weight;  /* the kernel's at that time: by its nice value */
+  u64 input_ns;   /* the input event that woke it, until it runs; else 0 */
+  u64 weighed_ns; /* when `weight` was looked up */
+  u32 weight;     /* with that of its control groups; 100: usual */
+  u32 own_weight; /* the kernel's at that time: by its nice value */
   struct gs_pattern pattern;
   struct gs_moves moves;
   u32 games_generation; /* `game` is valid while this equals the shared one */
