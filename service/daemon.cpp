@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <string>
 
+#include "service/audio/sound_cards.h"
 #include "service/auth/authority.h"
 #include "service/bus/connection.h"
 #include "service/bus/game_objects.h"
@@ -90,6 +91,7 @@ class Daemon {
   policy::ProfileControl profiles_;
   bus::Connection connection_;
   input::InputWatch input_;
+  audio::SoundCards sound_cards_;
   metrics::Snapshots snapshots_;
   metrics::Publisher publisher_;
   bus::NameWatch names_;
@@ -116,6 +118,7 @@ Daemon::Daemon(const Options& options, const MakeBackend& make_backend)
       profiles_(*backend_, config_, read_profile()),
       connection_(loop_, options.bus),
       input_(loop_, *backend_),
+      sound_cards_(*backend_),
       snapshots_(*backend_),
       publisher_(loop_, snapshots_),
       names_(loop_, connection_.get(),

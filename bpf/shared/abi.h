@@ -145,6 +145,7 @@ enum gs_process_event_kind {
   GS_PROCESS_EXEC = 1,       /* struct gs_exec_event */
   GS_PROCESS_LOST = 2,       /* value: the user whose starts were not all told */
   GS_PROCESS_FOREGROUND = 3, /* value: the game that is played now */
+  GS_PROCESS_SOUND = 4,      /* value: minor number of the ALSA device that a stream is set up on */
 };
 
 /* Map process_events, a ring buffer: each record begins so. */

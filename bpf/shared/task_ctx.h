@@ -26,6 +26,8 @@ struct gs_signals {
   struct gs_frames frames;
   u32 audio_period_ns;
   u32 named; /* enum gs_named, by its name alone */
+  u16 audio_minor;    /* of the ALSA device it last used; 0: none, it played to a server */
+  u16 audio_switches; /* how often it had slept by then, the low bits */
 };
 
 struct task_ctx {

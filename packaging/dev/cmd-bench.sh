@@ -27,7 +27,7 @@ cmd_bench() {
 			shift
 			;;
 		--kernel) kernels=${2:?--kernel needs a series: $LAB_KERNELS}; shift 2 ;;
-		--blocks | --seconds | --rivals) options+=("$1" "${2:?$1 needs a value}"); shift 2 ;;
+		--blocks | --seconds | --audio-seconds | --rivals) options+=("$1" "${2:?$1 needs a value}"); shift 2 ;;
 		-*) die "bench: unknown option '$1' (./dev help)" ;;
 		*)
 			# Groups and scenarios: of the host's rows there is the group BUS.

@@ -51,7 +51,7 @@ struct DetectorStatus {
 
 // Those that the configuration may switch off. "process" and "input" have no switch: everything rests on the
 // one, and the other is what a game is played with.
-inline constexpr std::array<std::string_view, 5> optional_detectors{"gpu", "fence", "names", "audio", "net"};
+inline constexpr std::array<std::string_view, 5> optional_detectors{"gpu", "fence", "names", "audio", "network"};
 
 // Why the kernel let go of our scheduler (struct scx_exit_info).
 struct ExitInfo {
@@ -185,6 +185,8 @@ class Backend {
   std::function<void(const ProgramStart&)> on_program;
   std::function<void(uid_t)> on_programs_lost;  // some of that user's starts were not told
   std::function<void(uint32_t game_id)> on_foreground;
+  // A program sets a stream up on an ALSA device; at most once a second for each device.
+  std::function<void(uint32_t minor)> on_sound;
 };
 
 }  // namespace gamesched::kernel

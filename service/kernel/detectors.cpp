@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <ctime>
 #include <utility>
 
 #include "service/kernel/gpu_cards.h"
@@ -20,6 +21,8 @@ namespace gamesched::kernel {
 OBJECT(gpu)
 OBJECT(fence)
 OBJECT(names)
+OBJECT(audio)
+OBJECT(network)
 #undef OBJECT
 
 namespace {
@@ -30,13 +33,20 @@ constexpr std::array<const char*, GS_NR_DETECTOR_COUNTERS> counter_names = {
 #undef COUNTER
 };
 
+// The coarse clock moves once a tick.
+unsigned long long tick_ns() {
+  timespec tick{};
+  ::clock_getres(CLOCK_MONOTONIC_COARSE, &tick);
+  return static_cast<unsigned long long>(tick.tv_nsec);
+}
+
 }  // namespace
 
 Detectors::Detectors(){
 #define OBJECT(name)    \
   detectors_.push_back( \
       {std::make_unique<Object>(#name, std::span(object_##name, object_##name##_size)), {}, false});
-    OBJECT(gpu) OBJECT(fence) OBJECT(names)
+    OBJECT(gpu) OBJECT(fence) OBJECT(names) OBJECT(audio) OBJECT(network)
 #undef OBJECT
 }
 
@@ -53,6 +63,7 @@ void Detectors::load(const Object& shared, std::span<const std::string_view> sha
   map_counters(shared);
   for (Detector& each : detectors_) {
     each.object->share_maps_of(shared, shared_maps);
+    if (each.object->name() == "network") *each.object->global<unsigned long long>("tick_ns") = tick_ns();
     each.state = each.object->load();
   }
   read_gpu_cards();

@@ -254,6 +254,7 @@ void ProcessTracker::on_event(const void* data, std::size_t size, const Backend&
   std::memcpy(&header, data, sizeof(header));
   if (header.kind == GS_PROCESS_LOST && listeners.on_programs_lost) listeners.on_programs_lost(header.value);
   if (header.kind == GS_PROCESS_FOREGROUND && listeners.on_foreground) listeners.on_foreground(header.value);
+  if (header.kind == GS_PROCESS_SOUND && listeners.on_sound) listeners.on_sound(header.value);
   if (header.kind != GS_PROCESS_EXEC || size < sizeof(gs_exec_event) || !listeners.on_program) return;
   const auto& event = *static_cast<const gs_exec_event*>(data);
   listeners.on_program({.pid = static_cast<pid_t>(event.pid),

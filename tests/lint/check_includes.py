@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """check_includes.py ROOT: includes of the project point one way, and are written from the root.
 
-util <- loop <- kernel <- input, games <- policy, auth <- metrics <- bus <- the daemon
+util <- loop <- kernel <- audio, input, games <- policy, auth <- metrics <- bus <- the daemon
 bpf/policy (pure) includes bpf/policy and bpf/shared only.
 """
 
@@ -23,6 +23,7 @@ MAY_INCLUDE = {
     "service/games": {*LOOP, "service/games", "service/kernel"},
     "service/auth": {*LOOP, "service/auth", "service/games"},
     "service/policy": {*LOOP, "service/policy", "service/games", "service/kernel"},
+    "service/audio": {*LOOP, "service/audio", "service/kernel"},
     "service/input": {*LOOP, "service/input", "service/kernel", "bpf/policy"},
     "service/metrics": {*LOOP, "service/metrics", "service/games", "service/kernel", "service/policy"},
     "service/bus": {"service", "dbus"},

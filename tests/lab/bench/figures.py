@@ -77,6 +77,7 @@ class Totals:
     input_ns: list[int] = dataclasses.field(default_factory=list)
     audio_missed: int = 0
     delivery_ns: list[int] = dataclasses.field(default_factory=list)
+    round_trip_ns: list[int] = dataclasses.field(default_factory=list)
     background_us: float = 0
     game_us: float = 0
     streamed_units: int = 0
@@ -92,6 +93,7 @@ class Totals:
         self.input_ns += game.get("input", {}).get("latency", {}).get("raw_ns", [])
         self.audio_missed += game.get("audio", {}).get("missed", 0)
         self.delivery_ns += game.get("net", {}).get("delivery", {}).get("raw_ns", [])
+        self.round_trip_ns += game.get("net", {}).get("round_trip", {}).get("raw_ns", [])
         self.background_us += work_us(background, costs)
         self.game_us += len(frame["time"]["raw_ns"]) * frame["work_us"]
         self.streamed_units += game["streamers"]["units"]

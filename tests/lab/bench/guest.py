@@ -191,9 +191,10 @@ class Guest:
         finally:
             program.end()
 
-    def service(self, name: str, *options, ready_option: bool = True) -> tuple[Program, str]:
+    def service(self, name: str, *options, ready_option: bool = True,
+                command=lambda argv: argv) -> tuple[Program, str]:
         """A program that runs until the guest is closed, and the word of its ready line."""
-        program = Program([self.path(name), *map(str, options)], self._directory(), ready_option)
+        program = Program(command([self.path(name), *map(str, options)]), self._directory(), ready_option)
         self._stack.callback(program.end)
         return program, program.await_ready()
 

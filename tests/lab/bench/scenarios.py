@@ -26,6 +26,7 @@ class Context:
     blocks: int
     timing: Timing
     screen: Screen
+    audio_seconds: float = 120
     ns_per_instruction: float = 0  # 0: the clock is no instruction count
 
 

@@ -26,6 +26,10 @@
 //   explain TID            what is known of a thread
 //   switch-off NAME,...    detectors
 //   forget-card MINOR      as if the driver of that graphics card were not known
+//   serve PID              an audio server that ran before
+//   signals TID            what detectors wrote of a thread; null: nothing yet
+//   sounds                 ALSA devices (minor numbers) told since the last time
+//   card MINOR             the sound card of an ALSA device
 //   room GAME UID          processes counted for the game and for the user
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
@@ -43,6 +47,8 @@
 #include <string_view>
 
 #include "bpf/shared/abi.h"
+#include "bpf/shared/task_ctx.h"
+#include "service/audio/sound_cards.h"
 #include "service/kernel/loader.h"
 #include "service/util/fd.h"
 
@@ -165,6 +171,7 @@ class Driver {
                            {"args", start.args}});
     };
     backend_->on_programs_lost = [this](uid_t uid) { programs_lost_.push_back(uid); };
+    backend_->on_sound = [this](uint32_t minor) { sounds_.push_back(minor); };
     backend_->on_foreground = [this](uint32_t game) { played_.push_back(game); };
     backend_->load();
   }
@@ -205,6 +212,20 @@ class Driver {
     if (command == "explain") return explain(words);
     if (command == "forget-card") return forget_card(words);
     if (command == "switch-off") return switch_off(words);
+    if (command == "signals") return signals(words);
+    if (command == "sounds") return std::exchange(sounds_, json::array());
+    if (command == "card") {
+      uint32_t minor = 0;
+      words >> minor;
+      const auto card = audio::card_of(minor);
+      return card ? json{{"number", card->number}, {"name", card->name}, {"usb", card->usb}} : json(nullptr);
+    }
+    if (command == "serve") {
+      pid_t server = 0;
+      words >> server;
+      backend_->add_audio_server(server);
+      return answer_of({});
+    }
     if (command == "watch" || command == "park") {
       uint32_t which = 0, to = 0;
       words >> which >> to;
@@ -240,6 +261,23 @@ class Driver {
          error = bpf_map_get_next_key(fd, &key, &key))
       list.push_back(key);
     return list;
+  }
+
+  // Task storage is read by a pidfd of the thread (PIDFD_THREAD, since 6.9).
+  static json signals(std::istringstream& words) {
+    pid_t tid = 0;
+    words >> tid;
+    const UniqueFd thread(static_cast<int>(syscall(SYS_pidfd_open, tid, O_EXCL)));
+    const int key = thread.get();
+    task_ctx context{};
+    if (!thread || bpf_map_lookup_elem(map_fd("task_ctxs"), &key, &context) != 0) return nullptr;
+    const gs_signals& signals = context.signals;
+    return {{"audio", signals.audio_ns},
+            {"audio_period", signals.audio_period_ns},
+            {"audio_minor", signals.audio_minor},
+            {"net", signals.net_ns},
+            {"bulk", signals.bulk_ns},
+            {"lane", context.lane}};
   }
 
   static json room(std::istringstream& words) {
@@ -345,6 +383,7 @@ class Driver {
   std::unique_ptr<Backend> backend_ = make_backend();
   json exits_ = json::array();
   uint64_t asked_ = 0, lost_ = 0;
+  json sounds_ = json::array();
   json programs_ = json::array(), programs_lost_ = json::array(), played_ = json::array();
 };
 

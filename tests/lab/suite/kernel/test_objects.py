@@ -10,6 +10,8 @@ from backend import BackendTest
 PROGRAMS = {
     "process_fork", "process_exec", "process_exit", "input_event_hook", "input_device_gone",
     "gpu_ioctl", "gpu_ioctl_compat", "fence_wait", "thread_renamed",
+    "audio_ioctl", "audio_ioctl_compat", "audio_wakes", "audio_woken", "audio_requested",
+    "net_sends", "net_sends6", "net_received", "net_received6",
     "gamesched_select_cpu", "gamesched_enqueue", "gamesched_dispatch", "gamesched_running", "gamesched_stopping",
     "gamesched_init_task", "gamesched_cpu_online", "gamesched_cpu_offline", "gamesched_cpu_release", "gamesched_init", "gamesched_exit",
 }
@@ -30,7 +32,7 @@ class Objects(BackendTest):
 
     def test_every_detector_attaches(self):
         self.assertEqual(self.driver.ask("support")["detectors"],
-                         {"process": "", "input": "", "gpu": "", "fence": "", "names": ""})
+                         dict.fromkeys(["process", "input", "gpu", "fence", "names", "audio", "network"], ""))
 
     def test_nothing_is_pinned(self):
         pinned = [path for path in pathlib.Path("/sys/fs/bpf").rglob("*") if path.is_file()]

@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Audio and network: what the detectors cost, the game's talk with its server, and PipeWire under overload."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import figures
+import sound
+from block import Load, background
+from figures import DEFAULT, OURS, REALTIME, Figure, absolute, against, percentile, scaled
+from guest import BenchError, output_of
+from input_path import without_service
+from lifecycle import small_game
+from loads import FRAME_WORK_US
+from scenarios import Context, compare
+
+HZ = 60
+# The smallest quantum with which the idle machine has no xruns is looked for among these, in frames at 48 kHz.
+QUANTA = (64, 128, 256, 512, 1024)
+IDLE_SECONDS = 10
+
+
+def network(context: Context) -> list[Figure]:
+    """The server is another machine in truth: its answer does not wait for a CPU of this one. So it runs above
+    everybody, whoever schedules, and what is measured is the game's own thread."""
+    _, port = context.guest.service("echo", ready_option=False,
+                                    command=lambda argv: ["chrt", "--rr", "50", *argv])
+    load = Load(f"game with a server, {HZ} Hz, 16 hogs + fork storm",
+                game=("--hz", HZ, "--work-us", FRAME_WORK_US[HZ], "--net", port), hogs=16, storms=3)
+    totals = compare(context, load)
+    trip = {rival: scaled(percentile(t.round_trip_ns, 99), 1000) for rival, t in totals.items()}
+    what, kernel = f"round trip p99, {load.name}", context.guest.kernel
+    return [*absolute("NET-2", what, "us", trip, kernel),
+            *against("NET-2", what, trip, {DEFAULT: 1 / 5, REALTIME: 1.5}, kernel),
+            *cost_figures(context)]
+
+
+def cost_figures(context: Context) -> list[Figure]:
+    unit, divisor = ("instructions", context.ns_per_instruction) if context.ns_per_instruction else ("ns", 1)
+    kernel = context.guest.kernel
+    with without_service(context):
+        found = json.loads(output_of([context.guest.path("signal-bench"), "network"]))
+    return [Figure("NET-1", f"a message's cost in the hook, {phase}, {way}", scaled(found[phase][f"{way}_ns"], divisor),
+                   unit, kernel, 120 if context.ns_per_instruction else None)
+            for phase in ("live", "bulk") for way in ("send", "receive")]
+
+
+def servers(context: Context) -> list[Figure]:
+    """Row AU-7: one table of audio servers for all CPUs, or one for each."""
+    unit, divisor = ("instructions", context.ns_per_instruction) if context.ns_per_instruction else ("ns", 1)
+    found, kernel = json.loads(output_of([context.guest.path("signal-bench"), "servers"])), context.guest.kernel
+    return [*(Figure("AU-1" if kind == "global" else "AU-7", f"look-up of an audio server, {name}, {load}",
+                     scaled(found[kind][f"{key}_ns"], divisor), unit, kernel,
+                     60 if kind == "global" and context.ns_per_instruction else None)
+              for kind, name in (("global", "one table"), ("per_cpu", "a table a CPU"))
+              for key, load in (("alone", "one CPU"), ("all_cpus", "every CPU at once"))),
+            Figure("AU-7", "look-up of an audio server, one table / a table a CPU",
+                   figures.ratio(found["global"]["all_cpus_ns"], found["per_cpu"]["all_cpus_ns"]), "ratio", kernel, 1)]
+
+
+def audio(context: Context) -> list[Figure]:
+    """PipeWire, WirePlumber and a client that plays, in a user's session without real-time rights; the quantum
+    is the smallest with which the idle machine has no xrun."""
+    seconds, kernel = context.audio_seconds, context.guest.kernel
+    xruns = {}
+    context.switch.on()
+    with sound.Session() as session:
+        for quantum in QUANTA:
+            session.force_quantum(quantum)
+            idle = session.xruns_in(IDLE_SECONDS)
+            context.screen.say(f"  idle machine, quantum {quantum}: {idle} xruns in {IDLE_SECONDS} s")
+            if idle == 0:
+                break
+        else:
+            raise BenchError("PipeWire has xruns on the idle machine with every quantum: is the host's clock its own?")
+        load = Load("PipeWire, 16 hogs + fork storm", hogs=16, storms=3)
+        for rival in context.rivals:
+            if rival.name not in (DEFAULT, OURS):
+                continue
+            rival.prepare()
+            with background(context.guest, load) as hogs:
+                hogs.await_ready()
+                if rival.name == OURS:
+                    with small_game(context):
+                        rival.started()
+                        xruns[rival.name] = measured(session, hogs, seconds)
+                        rival.ended()
+                else:
+                    xruns[rival.name] = measured(session, hogs, seconds)
+            context.screen.say(f"  {rival.label}: {xruns[rival.name]} xruns in {seconds:g} s")
+    return absolute("AU-6", f"xruns of PipeWire in {seconds:g} s, quantum {quantum}, {load.name}", "count", xruns,
+                    kernel, 0) + servers(context)
+
+
+def measured(session, hogs, seconds: float) -> int:
+    start_ns = time.monotonic_ns() + int(0.5e9)
+    hogs.go(start_ns, start_ns + int(seconds * 1e9))
+    count = session.xruns_in(seconds)
+    hogs.result(seconds + 60)
+    return count

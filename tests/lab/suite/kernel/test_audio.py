@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""AU-1 .. AU-5: audio threads by what they do, with real ALSA devices, and with PipeWire's and PulseAudio's ways to wake a client."""
+
+import glob
+import os
+import socket
+import subprocess
+import time
+
+from backend import BackendTest
+from lab import wait_until
+
+RATE = 48000
+
+
+def load(*modules):
+    subprocess.run(["modprobe", "-a", *modules], capture_output=True)
+
+
+def cards():
+    """{id: number}, as /proc/asound shows them."""
+    return {open(path).read().strip(): int(path.split("card")[1].split("/")[0]) for path in glob.glob("/proc/asound/card*/id")}
+
+
+def minor_of(card, device=0, direction="p"):
+    number = open(f"/sys/class/sound/pcmC{card}D{device}{direction}/dev").read()
+    major, minor = map(int, number.split(":"))
+    assert major == 116
+    return minor
+
+
+def threads_of(process):
+    return [int(tid) for tid in os.listdir(f"/proc/{process.pid}/task")]
+
+
+class AudioTest(BackendTest):
+    def setUp(self):
+        super().setUp()
+        self.assertEqual(self.driver.ask("support")["detectors"].get("audio"), "", "the detector is attached")
+
+    def signals(self, tid):
+        return self.driver.ask("signals", tid) or {"audio": 0, "audio_period": 0, "audio_minor": 0, "net": 0, "bulk": 0}
+
+    def audio_thread(self, process):
+        """The one that gave or took a period."""
+        def found():
+            try:
+                return [tid for tid in threads_of(process) if self.signals(tid)["audio"]]
+            except OSError:
+                return []
+
+        return wait_until(lambda: f"an audio thread among {threads_of(process)}; exit status {process.poll()}", found)[0]
+
+
+class Devices(AudioTest):
+    @classmethod
+    def setUpClass(cls):
+        load("snd-dummy", "snd-pcm")
+        wait_until("a sound card", lambda: "Dummy" in cards() and os.path.exists(f"/dev/snd/pcmC{cards()['Dummy']}D0p"))
+
+    def setUp(self):
+        super().setUp()
+        self.card = cards()["Dummy"]
+
+    def play(self, program, *options, period=480):
+        return self.start([program, "-q", "-D", f"hw:{self.card},0", "-t", "raw", "-f", "S16_LE", "-c", "2", "-r", RATE,
+                           f"--period-size={period}", f"--buffer-size={4 * period}", *options,
+                           "/dev/zero" if program == "aplay" else "/dev/null"], stderr=subprocess.PIPE)
+
+    def assert_found(self, process, period, minor):
+        tid = self.audio_thread(process)
+        wait_until(lambda: f"a period of {period} frames, now {self.signals(tid)}",
+                   lambda: abs(self.signals(tid)["audio_period"] * RATE / 1e9 - period) < period / 4)
+        self.assertEqual(self.signals(tid)["audio_minor"], minor)
+        return tid
+
+    def test_AU3_a_thread_that_writes_to_a_device(self):
+        before = self.driver.ask("counters")
+        self.assert_found(self.play("aplay"), 480, minor_of(self.card))
+        wait_until("periods", lambda: self.grown(before, "audio_periods") > 10)
+
+    def test_AU3_a_thread_that_maps_the_device(self):
+        self.assert_found(self.play("aplay", "--mmap"), 480, minor_of(self.card))
+
+    def test_AU3_a_thread_that_records(self):
+        self.assert_found(self.play("arecord"), 480, minor_of(self.card, direction="c"))
+
+    def test_AU6_the_period_is_the_streams(self):
+        for period in (128, 1024):
+            with self.subTest(period=period):
+                process = self.play("aplay", period=period)
+                self.assert_found(process, period, minor_of(self.card))
+                self._end(process)
+
+    def test_AU3_the_daemon_is_told_of_the_device(self):
+        minor, told = minor_of(self.card), []
+        self.driver.ask("sounds")
+
+        def told_of():
+            # Once a second at most: another test may just have used the same device.
+            self.play("aplay", "--samples=480").wait(60)
+            told.extend(self.driver.ask("sounds"))
+            return minor in told
+
+        wait_until(lambda: f"device {minor} among {told}", told_of, interval_s=0.2)
+
+    def test_AU3_who_only_asks_is_no_audio_thread(self):
+        """Volume controls, and clocks of video players."""
+        process = self.start(["python3", "-c", f"""
+import fcntl, time
+control = open('/dev/snd/controlC{self.card}', 'rb')
+print('up', flush=True)
+while True:
+    fcntl.ioctl(control, 0x81785501, bytes(376))
+    time.sleep(0.005)
+"""], stdout=subprocess.PIPE)
+        self.assertEqual(process.stdout.readline(), b"up\n")
+        wait_until("some rounds", lambda: int(open(f"/proc/{process.pid}/status").read().split("voluntary_ctxt_switches:")[1].split()[0]) > 20)
+        self.assertEqual(self.signals(process.pid)["audio"], 0)
+
+    def test_AU3_the_card_of_a_device_is_named(self):
+        self.assertEqual(self.driver.ask("card", minor_of(self.card)), {"number": self.card, "name": "Dummy", "usb": False})
+
+    def test_AU3_a_device_that_comes_later(self):
+        """The driver is a module; nothing is attached to it."""
+        subprocess.run(["modprobe", "-r", "snd-aloop"], check=True)
+        load("snd-aloop")
+        wait_until("the loopback card", lambda: "Loopback" in cards() and os.path.exists(f"/dev/snd/pcmC{cards()['Loopback']}D0p"))
+        self.card = cards()["Loopback"]
+        self.assert_found(self.play("aplay"), 480, minor_of(self.card))
+
+
+class Clients(AudioTest):
+    """The server's end is played by a process that the daemon takes for an audio server."""
+
+    def test_AU4_a_client_that_the_server_wakes_through_an_eventfd(self):
+        for serves in (False, True):
+            with self.subTest(server=serves):
+                event = os.eventfd(0)
+                self.addCleanup(os.close, event)
+                gate_read, gate = os.pipe()
+
+                def cycle():
+                    os.read(gate_read, 1)
+                    while True:
+                        os.eventfd_write(event, 1)
+                        time.sleep(0.01)
+
+                def wait():
+                    while True:
+                        os.eventfd_read(event)
+
+                server, client = self.fork(cycle), self.fork(wait)
+                if serves:
+                    self.driver.ask("serve", server)
+                before = self.driver.ask("counters")
+                os.write(gate, b"x")
+                if serves:
+                    wait_until(lambda: f"a client of 10 ms: {self.signals(client)}",
+                               lambda: 5e6 < self.signals(client)["audio_period"] < 20e6)
+                else:
+                    wait_until("some cycles", lambda: int(open(f"/proc/{client}/status").read().split(
+                        "voluntary_ctxt_switches:")[1].split()[0]) > 20)
+                    self.assertEqual((self.signals(client)["audio"], self.grown(before, "audio_periods")), (0, 0))
+
+    def test_AU4_a_client_that_reads_the_servers_requests(self):
+        for serves in (False, True):
+            with self.subTest(server=serves):
+                folder = self.scratch()
+                address = str(folder / "native")
+
+                def serve():
+                    listener = socket.socket(socket.AF_UNIX)
+                    listener.bind(address)
+                    listener.listen(1)
+                    connection, _ = listener.accept()
+                    connection.recv(1)
+                    while True:
+                        connection.send(b"x")
+                        time.sleep(0.01)
+
+                server = self.fork(serve)
+                if serves:
+                    self.driver.ask("serve", server)
+                wait_until("the server", lambda: os.path.exists(address))
+
+                def play():
+                    with socket.socket(socket.AF_UNIX) as connection:
+                        while True:
+                            try:
+                                connection.connect(address)
+                                break
+                            except ConnectionRefusedError:
+                                time.sleep(0.01)
+                        connection.send(b"x")
+                        while True:
+                            connection.recv(100)
+
+                client = self.fork(play)
+                if serves:
+                    wait_until(lambda: f"a client of 10 ms: {self.signals(client)}",
+                               lambda: 5e6 < self.signals(client)["audio_period"] < 20e6)
+                else:
+                    wait_until("some messages", lambda: int(open(f"/proc/{client}/status").read().split(
+                        "voluntary_ctxt_switches:")[1].split()[0]) > 20)
+                    self.assertEqual(self.signals(client)["audio"], 0)
