@@ -65,15 +65,21 @@ extern struct gs_tunables tunables;
 extern struct gs_topology topology;
 extern unsigned int names_that_count;
 
+/*
+ * Functions with __arg_trusted are the verifier's units: it looks at each once, for whatever arguments, where
+ * it would follow the others through every state of each caller. A pointer to a context may be NULL to it.
+ */
+
 /* task.bpf.c */
 void task_ctx_create(struct task_struct* p, u64 vtime, u32 llc);
 struct task_ctx* task_ctx_of(struct task_struct* p);
-u32 task_wakes(struct task_struct* p, struct task_ctx* tc, u64 now, bool waker_known);
+u32 task_wakes(struct task_struct* p __arg_trusted, struct task_ctx* tc, u64 now, bool waker_known);
 void task_join_clock(struct task_ctx* tc, u32 llc);
 u64 task_key(const struct task_struct* p, struct task_ctx* tc, u32 llc, s32 queued, u32 nr_cpus);
 
 /* select_cpu.bpf.c */
-s32 place_urgent_thread(struct task_struct* p, struct task_ctx* tc, s32 prev_cpu, bool anywhere);
+s32 place_urgent_thread(struct task_struct* p __arg_trusted, struct task_ctx* tc, s32 prev_cpu,
+                        bool anywhere);
 s32 select_cpu(struct task_struct* p, s32 prev_cpu, u64 wake_flags);
 
 /* enqueue.bpf.c, dispatch.bpf.c, running.bpf.c, cpu.bpf.c */

@@ -31,11 +31,17 @@ static __always_inline u64 score_of(const struct task_ctx* tc, s32 cpu, bool ran
                         now - cc->run_start_ns);
 }
 
-/* Among the CPUs of an LLC, one with a better score than *best_score; else `best`. */
-static __always_inline s32 victim_of(struct task_struct* p, const struct task_ctx* tc, u32 llc, u64 now,
-                                     s32 best, u64* best_score) {
+struct victim {
+  u64 score;
+  s32 cpu; /* -1: none yet */
+};
+
+/* Looks for a better one among the CPUs of an LLC. */
+__noinline int look_for_victim(struct task_struct* p __arg_trusted, struct task_ctx* tc, u32 llc, u64 now,
+                               struct victim* best) {
   u32 nr = topology.llcs[llc % GS_MAX_LLCS].nr_cpus, i;
 
+  if (!tc || !best) return 0;
   bpf_for(i, 0, nr) {
     u32 cpu, at = i;
     u64 score;
@@ -43,12 +49,12 @@ static __always_inline s32 victim_of(struct task_struct* p, const struct task_ct
     if (at >= GS_LLC_CPUS) break;
     cpu = topology.llcs[llc % GS_MAX_LLCS].cpus[at];
     score = score_of(tc, cpu, false, now);
-    if (score > *best_score && bpf_cpumask_test_cpu(cpu, p->cpus_ptr)) {
-      *best_score = score;
-      best = cpu;
+    if (score > best->score && bpf_cpumask_test_cpu(cpu, p->cpus_ptr)) {
+      best->score = score;
+      best->cpu = cpu;
     }
   }
-  return best;
+  return 0;
 }
 
 /*
@@ -56,26 +62,28 @@ static __always_inline s32 victim_of(struct task_struct* p, const struct task_ct
  * allowed. Its own LLC's first; with `anywhere` others', nearest first, for a CPU at all or for one that
  * suits it. The choice is claimed, so that of several that wake together each takes another CPU.
  */
-__hidden s32 place_urgent_thread(struct task_struct* p, struct task_ctx* tc, s32 prev_cpu, bool anywhere) {
-  u64 now = bpf_ktime_get_ns(), best_score = 0;
+__noinline s32 place_urgent_thread(struct task_struct* p __arg_trusted, struct task_ctx* tc, s32 prev_cpu,
+                                   bool anywhere) {
+  u64 now = bpf_ktime_get_ns();
   u32 llc = cpu_ctx_of(prev_cpu)->llc % GS_MAX_LLCS, nr = topology.nr_llcs, i;
-  s32 best = -1;
+  struct victim best = {.score = 0, .cpu = -1};
 
+  if (!tc) return -1;
   if (bpf_cpumask_test_cpu(prev_cpu, p->cpus_ptr)) {
-    best_score = score_of(tc, prev_cpu, true, now);
-    if (best_score) best = prev_cpu;
+    best.score = score_of(tc, prev_cpu, true, now);
+    if (best.score) best.cpu = prev_cpu;
   }
-  if (best < 0 || !cpu_suits(tc, prev_cpu) || gs_lane_urgent(sibling_lane(prev_cpu)))
-    best = victim_of(p, tc, llc, now, best, &best_score);
-  if (anywhere && nr > 1 && (best < 0 || !cpu_suits(tc, best))) bpf_for(i, 1, FAR_LLCS) {
+  if (best.cpu < 0 || !cpu_suits(tc, prev_cpu) || gs_lane_urgent(sibling_lane(prev_cpu)))
+    look_for_victim(p, tc, llc, now, &best);
+  if (anywhere && nr > 1 && (best.cpu < 0 || !cpu_suits(tc, best.cpu))) bpf_for(i, 1, FAR_LLCS) {
       u32 other = llc_near(llc, i);
 
       if (i >= 2 * nr) break;
-      if (other < nr) best = victim_of(p, tc, other, now, best, &best_score);
-      if (best >= 0 && cpu_suits(tc, best)) break;
+      if (other < nr) look_for_victim(p, tc, other, now, &best);
+      if (best.cpu >= 0 && cpu_suits(tc, best.cpu)) break;
     }
-  if (best >= 0) cpu_ctx_of(best)->lane = tc->lane;
-  return best;
+  if (best.cpu >= 0) cpu_ctx_of(best.cpu)->lane = tc->lane;
+  return best.cpu;
 }
 
 /* An idle CPU for an urgent thread without a search: where it stays, or its core when nobody is there. */

@@ -148,12 +148,15 @@ static __always_inline void gather_of_game(struct task_ctx* tc, struct gs_shared
  * Everything that is decided once a wake-up. Returns the lane. waker_known: this runs where the wake-up came
  * from, not on the CPU that a queued wake-up was handed to.
  */
-__hidden u32 task_wakes(struct task_struct* p, struct task_ctx* tc, u64 now, bool waker_known) {
-  u32 zero = 0, path = gs_before(now, tc->frame_until_ns) ? tc->evidence & GS_EVIDENCE_PATH : 0;
+__noinline u32 task_wakes(struct task_struct* p __arg_trusted, struct task_ctx* tc, u64 now,
+                          bool waker_known) {
+  u32 zero = 0, path;
   struct gs_shared_state* state = bpf_map_lookup_elem(&shared_state, &zero);
   bool by_interrupt = waker_known && compat_in_interrupt();
   struct gs_facts facts = {};
 
+  if (!tc) return GS_LANE_NORMAL;
+  path = gs_before(now, tc->frame_until_ns) ? tc->evidence & GS_EVIDENCE_PATH : 0;
   if (state) refresh_game(p, tc, state);
   gather(p, tc, now, &facts);
   if (state && tc->game) gather_of_game(tc, state, now, by_interrupt, &facts);

@@ -25,7 +25,7 @@ struct gs_signals {
   u64 bulk_ns;    /* last moved a part of a bulk transfer */
   struct gs_frames frames;
   u32 audio_period_ns;
-  u32 named; /* enum gs_named, by its name alone */
+  u32 named;          /* enum gs_named, by its name alone */
   u16 audio_minor;    /* of the ALSA device it last used; 0: none, it played to a server */
   u16 audio_switches; /* how often it had slept by then, the low bits */
 };

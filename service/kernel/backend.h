@@ -51,7 +51,8 @@ struct DetectorStatus {
 
 // Those that the configuration may switch off. "process" and "input" have no switch: everything rests on the
 // one, and the other is what a game is played with.
-inline constexpr std::array<std::string_view, 5> optional_detectors{"gpu", "fence", "names", "audio", "network"};
+inline constexpr std::array<std::string_view, 5> optional_detectors{"gpu", "fence", "names", "audio",
+                                                                    "network"};
 
 // Why the kernel let go of our scheduler (struct scx_exit_info).
 struct ExitInfo {
