@@ -133,6 +133,13 @@ GS_POLICY u32 gs_evidence(const struct gs_facts* facts, u32 path) {
   return evidence;
 }
 
+/* The lane of a thread of no game of which no detector has seen anything: nearly all wake-ups of a machine.
+ */
+GS_POLICY u32 gs_lane_of_nobody(bool sched_idle, u64 burst_avg_ns, u64 interactive_burst_ns) {
+  if (sched_idle) return GS_LANE_BACKGROUND;
+  return burst_avg_ns >= interactive_burst_ns ? GS_LANE_NORMAL : GS_LANE_INTERACTIVE;
+}
+
 /* `on_path`: on a frame's path, as path.h says, after the evidence was taken into account. */
 GS_POLICY u32 gs_lane(const struct gs_facts* facts, u32 evidence, bool on_path) {
   if (facts->sched_idle) return GS_LANE_BACKGROUND;

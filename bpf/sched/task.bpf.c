@@ -144,6 +144,11 @@ static __always_inline void gather_of_game(struct task_ctx* tc, struct gs_shared
   if (facts->periodic) count(periodic_wakeups);
 }
 
+static __always_inline bool seen_by_a_detector(const struct gs_signals* signals) {
+  return signals->submit_ns | signals->command_ns | signals->flip_ns | signals->fence_ns | signals->audio_ns |
+         signals->net_ns | signals->bulk_ns | signals->named;
+}
+
 /*
  * Everything that is decided once a wake-up. Returns the lane. waker_known: this runs where the wake-up came
  * from, not on the CPU that a queued wake-up was handed to.
@@ -152,12 +157,20 @@ __noinline u32 task_wakes(struct task_struct* p __arg_trusted, struct task_ctx* 
                           bool waker_known) {
   u32 zero = 0, path;
   struct gs_shared_state* state = bpf_map_lookup_elem(&shared_state, &zero);
-  bool by_interrupt = waker_known && compat_in_interrupt();
   struct gs_facts facts = {};
+  bool by_interrupt;
 
   if (!tc) return GS_LANE_NORMAL;
   path = gs_before(now, tc->frame_until_ns) ? tc->evidence & GS_EVIDENCE_PATH : 0;
   if (state) refresh_game(p, tc, state);
+  if (!tc->game && !tc->audio_server && !seen_by_a_detector(&tc->signals)) {
+    tc->lane = gs_lane_of_nobody(p->policy == SCHED_IDLE, tc->burst_avg_ns, tunables.interactive_burst_ns);
+    tc->evidence = 0;
+    tc->window = 0;
+    tc->runnable_ns = now;
+    return tc->lane;
+  }
+  by_interrupt = waker_known && compat_in_interrupt();
   gather(p, tc, now, &facts);
   if (state && tc->game) gather_of_game(tc, state, now, by_interrupt, &facts);
   tc->evidence = evidence_of(&facts, path);

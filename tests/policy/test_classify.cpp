@@ -132,6 +132,20 @@ TEST(Classify, OfAGameInTheBackgroundAudioAndNetworkAreAnybodys) {
   EXPECT_EQ(lane_of(facts), GS_LANE_NETWORK);
 }
 
+TEST(Classify, TheShortWayForNobodyLeadsToTheSameLane) {
+  for (const bool sched_idle : {false, true}) {
+    for (const u64 burst_ns :
+         {u64{0}, nobody().interactive_burst_ns - 1, nobody().interactive_burst_ns, u64{GS_SEC}}) {
+      gs_facts facts = nobody();
+      facts.sched_idle = sched_idle;
+      facts.burst_avg_ns = burst_ns;
+      EXPECT_EQ(gs_lane_of_nobody(sched_idle, burst_ns, facts.interactive_burst_ns), lane_of(facts))
+          << burst_ns;
+      EXPECT_EQ(gs_evidence(&facts, 0), 0U) << burst_ns;
+    }
+  }
+}
+
 TEST(Classify, WhatThePathFoundIsKept) {
   gs_facts facts = of_game();
   EXPECT_EQ(gs_evidence(&facts, GS_EVIDENCE_PEER), GS_EVIDENCE_PEER);
