@@ -18,7 +18,7 @@ LICENCE_LINES = 6  # XML has its declaration and its document type first
 # Split, so that this file does not find itself.
 FORBIDDEN = {
     r"(?<![\w.])/(?:home|work|farm)/(?!\*)\w": "a path of somebody's machine",
-    r"/tmp/" + r"bash_jobs": "a path of somebody's machine",
+    r"/tmp/bash[_]jobs": "a path of somebody's machine",
     r"\bdeb\.debian\.org|\b[\w.-]*mirror[\w-]*\.(?:org|com|net)\b|\barchive\.ubuntu\.com\b": "a package mirror: "
     "take what the host is set up for",
     r"unix" + r"-process": "polkit subjects are named by bus name: a pid can be reused (CVE-2013-4288)",
