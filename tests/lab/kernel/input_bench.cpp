@@ -219,26 +219,27 @@ json read_rings(Kernel& kernel, Way way, bool prefetch, const auto& events) {
     real_time(1);
     const int64_t begin = clock_ns(CLOCK_THREAD_CPUTIME_ID);
     ready = true;
+    const auto drain = [&] {
+      std::size_t taken = 0;
+      for (const auto& ring : rings)
+        taken += ring->drain(prefetch, [&](const void* data) {
+          const auto* record = static_cast<const gs_input_record*>(data);
+          if (record->kind == GS_INPUT_EVENTS)
+            took.push_back(now_ns() - static_cast<int64_t>(record->time_ns));
+        });
+      records += static_cast<int64_t>(taken);
+      std::atomic_thread_fence(std::memory_order_seq_cst);
+      return taken;
+    };
     while (!stop) {
       waiter->wait();
       wakes++;
-      const auto drain = [&] {
-        std::size_t taken = 0;
-        for (const auto& ring : rings)
-          taken += ring->drain(prefetch, [&](const void* data) {
-            const auto* record = static_cast<const gs_input_record*>(data);
-            if (record->kind == GS_INPUT_EVENTS)
-              took.push_back(now_ns() - static_cast<int64_t>(record->time_ns));
-          });
-        return taken;
-      };
       // What tells of changes only must be read until nothing is left: the kernel rings no bell for a record
       // that comes while others wait. Level-triggered the next wait() says so.
-      for (std::size_t taken = drain(); taken > 0; taken = way == Way::EpollLevel ? 0 : drain()) {
-        records += static_cast<int64_t>(taken);
-        std::atomic_thread_fence(std::memory_order_seq_cst);
-      }
+      while (drain() > 0 && way != Way::EpollLevel) continue;
     }
+    // The last events' records are this way's too, not the next one's.
+    while (drain() > 0) continue;
     cpu_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID) - begin;
   });
   while (!ready) std::this_thread::yield();
