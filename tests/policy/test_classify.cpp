@@ -12,7 +12,7 @@ namespace {
 constexpr u64 never = ~0ULL;
 
 gs_facts nobody() {
-  return {.ages = {never, never, never, never, never, never, never},
+  return {.ages = {never, never, never, never, never, never, never, never},
           .burst_avg_ns = 200 * GS_USEC,
           .audio_period_ns = 0,
           .frame_period_ns = 16'666'667,
@@ -23,6 +23,7 @@ gs_facts nobody() {
           .played = false,
           .window = false,
           .audio_server = false,
+          .helps_launch = false,
           .input_woke = false,
           .periodic = false,
           .named_frame = false,
@@ -120,6 +121,20 @@ TEST(Classify, AThreadOfNoGame) {
        GS_LANE_BACKGROUND},
   };
   for (const Row& row : rows) check(nobody(), row);
+}
+
+TEST(Classify, AGameIsStartedAtOnceAndNotForLong) {
+  gs_facts starter = nobody();
+  starter.burst_avg_ns = 3 * GS_MSEC;
+  EXPECT_EQ(lane_of(starter), GS_LANE_NORMAL);
+  starter.ages.launch = GS_LAUNCH_KEEP_NS;
+  EXPECT_EQ(lane_of(starter), GS_LANE_GAME_NETWORK) << "however much it computes";
+  EXPECT_EQ(gs_evidence(&starter, 0), GS_EVIDENCE_LAUNCH);
+  starter.ages.launch = GS_LAUNCH_KEEP_NS + 1;
+  EXPECT_EQ(lane_of(starter), GS_LANE_NORMAL);
+  gs_facts bus = nobody();
+  bus.helps_launch = true;
+  EXPECT_EQ(lane_of(bus), GS_LANE_GAME_NETWORK);
 }
 
 TEST(Classify, OfAGameInTheBackgroundAudioAndNetworkAreAnybodys) {

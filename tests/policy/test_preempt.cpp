@@ -81,5 +81,31 @@ TEST(VictimScore, AgreesWithWhoMayBePreempted) {
           << waking << " from " << running;
 }
 
+TEST(Slices, AreKeptByWhomABriefUrgentThreadPreEmpts) {
+  const u64 now = 100 * GS_MSEC, end = now + 2 * GS_MSEC;
+  EXPECT_EQ(gs_slice_kept(GS_LANE_NORMAL, GS_LANE_FRAME, GS_BRIEF_NS, end, now), 2 * GS_MSEC);
+  EXPECT_EQ(gs_slice_kept(GS_LANE_NORMAL, GS_LANE_FRAME, GS_BRIEF_NS + 1, end, now), 0U) << "it may stay";
+  EXPECT_EQ(gs_slice_kept(GS_LANE_NORMAL, GS_LANE_INTERACTIVE, 0, end, now), 0U) << "they share by turns";
+  EXPECT_EQ(gs_slice_kept(GS_LANE_FRAME, GS_LANE_AUDIO, 0, end, now), 0U) << "it looks for another CPU";
+  EXPECT_EQ(gs_slice_kept(GS_LANE_NORMAL, GS_LANE_NONE, 0, end, now), 0U) << "nobody took it";
+  EXPECT_EQ(gs_slice_kept(GS_LANE_NORMAL, GS_LANE_FRAME, 0, now + GS_SLICE_REST_NS, now), 0U);
+  EXPECT_EQ(gs_slice_kept(GS_LANE_NORMAL, GS_LANE_FRAME, 0, now - 1, now), 0U) << "over";
+}
+
+TEST(Queue, PassesOverWhoIsInNoHurry) {
+  EXPECT_TRUE(gs_may_be_passed(GS_LANE_NORMAL, 0));
+  EXPECT_TRUE(gs_may_be_passed(GS_LANE_INTERACTIVE, 1)) << "it has run since it woke";
+  EXPECT_FALSE(gs_may_be_passed(GS_LANE_INTERACTIVE, 0));
+  EXPECT_FALSE(gs_may_be_passed(GS_LANE_GAME, 0));
+}
+
+TEST(Takers, GiveBackSoonWhenTheyAlwaysDid) {
+  EXPECT_TRUE(gs_takes_briefly(1000 * 20 * GS_USEC, 1000)) << "the thread of an interrupt";
+  EXPECT_FALSE(gs_takes_briefly(1000 * 2 * GS_MSEC, 1000));
+  EXPECT_FALSE(gs_takes_briefly(0, 0)) << "a new one, of which nothing is known";
+  EXPECT_FALSE(gs_takes_briefly(GS_USEC, GS_TAKERS_KNOWN_BY - 1));
+  EXPECT_FALSE(gs_takes_briefly(10 * GS_SEC, 20)) << "a hog";
+}
+
 }  // namespace
 }  // namespace gamesched::tests
