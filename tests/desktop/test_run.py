@@ -461,7 +461,11 @@ class ATimeOut(DesktopTest):
 
         wait_for(lambda: comm() == "sleep", "the game's start")
         self.assertEqual(os.listdir(f"/proc/{game.pid}/task"), [str(game.pid)])
-        self.assertEqual(os.listdir(f"/proc/{game.pid}/fd"), ["0", "1", "2"])
+        # The name is sleep's before sleep's linker has closed the libraries it opens.
+        wait_for(
+            lambda: sorted(os.listdir(f"/proc/{game.pid}/fd")) == ["0", "1", "2"],
+            "the game to have no descriptor of gamesched-run's",
+        )
 
 
 if __name__ == "__main__":
