@@ -10,8 +10,9 @@ import signal
 import subprocess
 
 from backend import GAME
-from input_devices import ABS_THROTTLE, EV_ABS, EV_REL, INPUT_LANES, REL_X, SLOTS, Device, InputTest
+from input_devices import INPUT_LANES, SLOTS, InputTest
 from lab import PROGRAMS, wait_until
+from uinput import ABS_THROTTLE, EV_ABS, EV_REL, REL_X, Device
 
 RINGS = 16  # GS_INPUT_RINGS
 BATCH_MAX = 512  # Input::batch_max
