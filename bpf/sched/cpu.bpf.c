@@ -66,6 +66,7 @@ __hidden s32 cpus_init(void) {
     cc->run_start_ns = now;
     cc->others_served_ns = now;
     cc->others_ran_ns = 0;
+    cc->taken_ns = 0;
     cc->rescuing = 0;
     cc->bound_wait = 0;
     error = scx_bpf_create_dsq(DSQ_CPU_BIT | i, -1);
@@ -100,6 +101,9 @@ __hidden void cpu_goes_offline(s32 cpu) {
 /* A real-time, deadline or stop task takes this CPU, for who knows how long: whom it pre-empted, and whoever
  * was already sent here, look for another. */
 __hidden void cpu_is_taken(s32 cpu) {
-  cpu_ctx_of(cpu)->lane = GS_LANE_NONE;
+  struct cpu_ctx* cc = cpu_ctx_of(cpu);
+
+  cc->lane = GS_LANE_NONE;
+  cc->taken_ns = bpf_ktime_get_ns();
   compat_reenqueue_local();
 }

@@ -30,6 +30,7 @@ struct cpu_ctx {
   u64 run_start_ns;
   u64 others_served_ns; /* when threads of other lanes than frame had last had slice_min_ns here */
   u64 others_ran_ns;    /* what they had since */
+  u64 taken_ns;         /* when a real-time thread last took it; 0: never */
   u32 lane;             /* of the running thread; GS_LANE_NONE: nothing of ours */
   u32 llc;
   u32 frame_arrivals_seen; /* of its LLC, when a thread of another lane last started here */
