@@ -165,6 +165,7 @@ static __noinline int fill_slot(struct gs_input_cpu* cpu, struct input_dev* dev,
   }
   slot->id = id;
   slot->lane = lane;
+  if (lane >= GS_NR_INPUT_LANES) slot->high_rate = 0; /* the fast path counts what has a lane */
   slot->generation = generation;
   return at;
 }

@@ -5,7 +5,9 @@
 #include <sys/inotify.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
+#include <charconv>
 #include <string>
 #include <utility>
 #include <vector>
@@ -22,6 +24,16 @@ namespace {
 constexpr std::size_t record_max_bytes = 16 * 1024;
 // A machine that cannot keep up loses events again and again: one line an hour says so as well.
 constexpr uint64_t loss_line_every_usec = 3600 * usec_per_sec;
+constexpr std::string_view record_name = "+input:input";  // and the device's number
+
+std::optional<uint32_t> number_of_record(std::string_view name) {
+  if (!name.starts_with(record_name)) return std::nullopt;
+  name.remove_prefix(record_name.size());
+  uint32_t number = 0;
+  const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), number);
+  if (error != std::errc() || end != name.data() + name.size()) return std::nullopt;
+  return number;
+}
 
 }  // namespace
 
@@ -61,7 +73,7 @@ InputWatch::~InputWatch() {
 }
 
 std::optional<uint32_t> InputWatch::known_lane(uint32_t number) const {
-  const auto record = read_file(udev_records_ / ("+input:input" + std::to_string(number)), record_max_bytes);
+  const auto record = read_file(udev_records_ / (std::string(record_name) + std::to_string(number)), record_max_bytes);
   // Without udev nobody will ever know.
   if (!record) return file_exists(udev_records_) ? std::nullopt : std::optional<uint32_t>(GS_INPUT_NONE);
   return lane_of_udev_record(*record);
@@ -72,20 +84,26 @@ void InputWatch::answer() {
   std::set<uint32_t> open(questions.begin(), questions.end());
   // Forgotten with the device: what is kept is bounded by what there is.
   std::erase_if(answered_, [&](uint32_t number) { return !open.contains(number); });
+  std::erase_if(unknown_, [&](uint32_t number) { return !open.contains(number); });
   std::erase_if(open, [&](uint32_t number) { return answered_.contains(number); });
   // Waiting first, then looking: what udev writes in between is not missed.
   wait_for_udev(!open.empty());
   std::vector<kernel::InputAnswer> answers;
   for (const uint32_t number : open) {
-    if (const auto lane = known_lane(number)) answers.push_back({number, *lane});
+    if (unknown_.contains(number)) continue;
+    if (const auto lane = known_lane(number))
+      answers.push_back({number, *lane});
+    else if (waits())
+      unknown_.insert(number);
   }
   for (const auto& answer : answers) answered_.insert(answer.number);
   if (!answers.empty()) backend_.answer_input(answers);
-  if (answers.size() == open.size()) wait_for_udev(false);
+  if (std::ranges::includes(answered_, open)) wait_for_udev(false);
 }
 
 void InputWatch::wait_for_udev(bool wait) {
   if (wait == waits()) return;
+  unknown_.clear();
   if (!wait) {
     changes_.reset();
     inotify_.reset();
@@ -95,7 +113,7 @@ void InputWatch::wait_for_udev(bool wait) {
   // udev writes a record beside its place and moves it there. Without a watch (the user's are used up, say)
   // the device is looked at again when the next question comes.
   if (!inotify_ ||
-      ::inotify_add_watch(inotify_.get(), udev_records_.c_str(), IN_MOVED_TO | IN_CLOSE_WRITE) < 0) {
+      ::inotify_add_watch(inotify_.get(), udev_records_.c_str(), IN_MOVED_TO) < 0) {
     inotify_.reset();
     return;
   }
@@ -104,10 +122,22 @@ void InputWatch::wait_for_udev(bool wait) {
 }
 
 void InputWatch::udev_wrote() {
-  std::array<char, 4096> events;  // which record it was does not matter
-  while (::read(inotify_.get(), events.data(), events.size()) > 0) {
+  alignas(inotify_event) std::array<char, 4096> buffer;
+  bool news = false;
+  for (ssize_t bytes; (bytes = ::read(inotify_.get(), buffer.data(), buffer.size())) > 0;) {
+    const inotify_event* event = nullptr;
+    for (const char* at = buffer.data(); at < buffer.data() + bytes; at += sizeof(*event) + event->len) {
+      event = reinterpret_cast<const inotify_event*>(at);
+      if (event->mask & IN_MOVED_TO) {
+        const auto number = number_of_record(event->name);
+        news = (number && unknown_.erase(*number) > 0) || news;
+      } else {  // some were lost, or the folder is gone
+        unknown_.clear();
+        news = true;
+      }
+    }
   }
-  answer_.schedule();
+  if (news) answer_.schedule();
 }
 
 void InputWatch::lost(uint64_t events) {

@@ -4,7 +4,8 @@
 // tell what a device is, and tells the journal when events were lost.
 //
 // udev knows: it has a table of models and its own heuristics. It may not have looked at a new device yet
-// when the first event is there; then its answer is waited for by inotify, and only then.
+// when the first event is there; then its answer is waited for by inotify, and only then. A device is looked at
+// when it is new and when udev has written of it, so a storm of devices costs one look for each record.
 #pragma once
 
 #include <cstdint>
@@ -43,6 +44,7 @@ class InputWatch {
   kernel::Backend& backend_;
   const std::filesystem::path udev_records_;
   std::set<uint32_t> answered_;
+  std::set<uint32_t> unknown_;  // looked at, and udev had written nothing yet
   Defer answer_;
   UniqueFd inotify_;
   std::unique_ptr<Io> changes_;

@@ -40,6 +40,8 @@ class InputWatchTest : public Folder {
   }
   void gone(uint32_t number) {
     std::erase_if(backend_.questions_now, [&](uint32_t question) { return question == number; });
+    backend_.on_input_question();
+    run_what_is_ready();
   }
   // As udev does: written beside it, then moved.
   void udev_writes(uint32_t number, const std::string& record) {
@@ -77,12 +79,32 @@ TEST_F(InputWatchTest, WaitsForUdevAndThenNoLonger) {
   EXPECT_FALSE(watch_.waits());
 }
 
+// Whoever may make devices makes many: each of udev's records is one look, not one for each device.
+TEST_F(InputWatchTest, LooksOnlyAtWhatUdevHasWritten) {
+  for (uint32_t number = 1; number <= 50; number++) backend_.questions_now.push_back(number);
+  backend_.on_input_question();
+  run_what_is_ready();
+  ASSERT_TRUE(watch_.waits());
+  // A record that nobody was told of shows who looks.
+  std::ofstream(path() / "+input:input3") << "E:ID_INPUT_MOUSE=1\n";
+  udev_writes(7, "E:ID_INPUT_JOYSTICK=1\n");
+  std::ofstream(path() / "c13:7.tmp") << "";
+  std::filesystem::rename(path() / "c13:7.tmp", path() / "c13:7");
+  run_what_is_ready();
+  EXPECT_EQ(backend_.answers.size(), 1U);
+  EXPECT_EQ(backend_.answers[7], GS_INPUT_CONTROLLER);
+  EXPECT_TRUE(watch_.waits());
+  ask(51);
+  EXPECT_EQ(backend_.answers.size(), 1U);
+  udev_writes(51, "E:ID_INPUT_JOYSTICK=1\n");
+  run_what_is_ready();
+  EXPECT_EQ(backend_.answers[51], GS_INPUT_CONTROLLER);
+}
+
 TEST_F(InputWatchTest, StopsWaitingForADeviceThatIsGone) {
   ask(7);
   ASSERT_TRUE(watch_.waits());
   gone(7);
-  udev_writes(9, "");
-  run_what_is_ready();
   EXPECT_FALSE(watch_.waits());
   EXPECT_EQ(backend_.answer_calls, 0);
 }

@@ -25,6 +25,7 @@
 //   audio                  processes that are audio servers
 //   explain TID            what is known of a thread
 //   switch-off NAME,...    detectors
+//   tune [NAME VALUE]      one tunable, all others at their defaults
 //   forget-card MINOR      as if the driver of that graphics card were not known
 //   serve PID              an audio server that ran before
 //   signals TID            what detectors wrote of a thread; null: nothing yet
@@ -198,6 +199,12 @@ class Driver {
       uint32_t game = 0;
       words >> game;
       backend_->set_foreground_game(game);
+      return answer_of({});
+    }
+    if (command == "tune") {  // NAME VALUE; nothing: the defaults
+      std::string name;
+      uint64_t value = 0;
+      backend_->set_tunables(words >> name >> value ? TunableValues{{name, value}} : TunableValues{});
       return answer_of({});
     }
     if (command == "filter") return set_filter(words);

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// input-bench: what an input event costs, and how long it takes to the daemon, on this machine. One JSON
-// object on standard output; times are nanoseconds. Needs root and uinput; no other gamesched may run.
+// input-bench WHAT...: what an input event costs, and how long it takes to the daemon, on this machine. One JSON
+// object on standard output, with a member for each WHAT; times are nanoseconds. Needs root and uinput; no other
+// gamesched may run. All that is asked for in one run shares one load of the BPF objects, since the verifier is
+// what takes longest here.
 //
 //   cost        the hook's mean time in each of its paths, an empty program at the same hook subtracted
 //   flood       a million events, the reader away for ten seconds in the middle: are all accounted for?
@@ -18,15 +20,19 @@
 #include <cmath>
 #include <csignal>
 #include <cstring>
+#include <functional>
 #include <iostream>
+#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "bpf/policy/window.h"
 #include "bpf/shared/abi.h"
 #include "service/kernel/loader.h"
+#include "service/kernel/tunables.h"
 #include "service/loop/loop.h"
 #include "service/metrics/publisher.h"
 #include "tests/lab/kernel/bpf_cost.h"
@@ -62,12 +68,22 @@ void real_time(int priority) {
   ::sched_setscheduler(0, SCHED_RR, &parameters);
 }
 
-void pin_to(int cpu) {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  CPU_SET(cpu, &set);
-  ::sched_setaffinity(0, sizeof(set), &set);
-}
+class PinnedTo {
+ public:
+  explicit PinnedTo(int cpu) {
+    ::sched_getaffinity(0, sizeof(before_), &before_);
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    CPU_SET(cpu, &set);
+    ::sched_setaffinity(0, sizeof(set), &set);
+  }
+  ~PinnedTo() { ::sched_setaffinity(0, sizeof(before_), &before_); }
+  PinnedTo(const PinnedTo&) = delete;
+  PinnedTo& operator=(const PinnedTo&) = delete;
+
+ private:
+  cpu_set_t before_;
+};
 
 // Calls action(i) `times` times, `period_ns` apart.
 template <typename Action>
@@ -105,15 +121,18 @@ class Kernel {
   }
   int64_t counter(const char* name) const { return counters().at(name).get<int64_t>(); }
   void drain() {
-    while (counter("input_events_delivered") != counter("input_events_reported")) backend->dispatch_events();
+    for (int64_t before = -1; before != counter("input_records");) {
+      before = counter("input_records");
+      backend->dispatch_events();
+    }
   }
 
   std::unique_ptr<kernel::Backend> backend;
 };
 
-json cost() {
-  Kernel kernel;
-  pin_to(0);
+json cost(Kernel& kernel) {
+  kernel.end_game();
+  const PinnedTo pinned(0);
   const int hook = program_named("input_event_hook");
   const EmptyProgram empty(hook_function);
   const Statistics statistics;
@@ -158,12 +177,12 @@ json cost() {
   return result;
 }
 
-json flood() {
-  Kernel kernel;
-  kernel.begin_game();
+json flood(Kernel& kernel) {
   auto* const shared = static_cast<const gs_shared_state*>(
       ::mmap(nullptr, sizeof(gs_shared_state), PROT_READ, MAP_SHARED, map_named("shared_state"), 0));
   if (shared == MAP_FAILED) throw std::runtime_error("cannot map shared_state");
+  // The window reaches so far past the time of the packet that opened it.
+  const auto window_ns = kernel::find_tunable("window_mouse_ns")->value;
   constexpr int64_t events = 1'000'000;
   constexpr int packets = events / VirtualMouse::events_a_move + 1;
   // One CPU for one reader: the ring is full soon after the reader has gone.
@@ -184,7 +203,8 @@ json flood() {
     if (i == packets / 2) away = true;
     const uint64_t written = static_cast<uint64_t>(now_ns());
     mice[static_cast<std::size_t>(i) % mice.size()]->move();
-    if (*static_cast<const volatile unsigned long long*>(&shared->window_until_ns[1]) <= written) missed++;
+    const uint64_t until = *static_cast<const volatile unsigned long long*>(&shared->window_until_ns[GS_INPUT_MOUSE]);
+    if (until < written + window_ns) missed++;
   }
   while (away) sleep_until(now_ns() + 10'000'000);
   stop = true;
@@ -204,7 +224,7 @@ json flood() {
 
 // Reads all rings with one of the ways until the events are over. Latencies of records, and its processor
 // time.
-json read_rings(Kernel& kernel, Way way, bool prefetch, const auto& events) {
+json read_rings(Way way, bool prefetch, const auto& events) {
   std::vector<std::unique_ptr<RawRing>> rings;
   for (int i = 0; i < GS_INPUT_RINGS; i++)
     rings.push_back(std::make_unique<RawRing>(map_named("input_ring", i), GS_INPUT_RING_BYTES));
@@ -247,7 +267,6 @@ json read_rings(Kernel& kernel, Way way, bool prefetch, const auto& events) {
   stop = true;
   waiter->wake();
   reader.join();
-  (void)kernel;
   return {
       {"cpu_ns_a_record", records == 0 ? NAN : static_cast<double>(cpu_ns) / static_cast<double>(records)},
       {"records", records},
@@ -256,9 +275,7 @@ json read_rings(Kernel& kernel, Way way, bool prefetch, const auto& events) {
       {"p99_ns", percentile(took, 99)}};
 }
 
-json compare(int rounds) {
-  Kernel kernel;
-  kernel.begin_game();
+json compare(Kernel& kernel, int rounds) {
   std::vector<std::unique_ptr<VirtualMouse>> mice;
   for (int i = 0; i < 8; i++) mice.push_back(std::make_unique<VirtualMouse>());
   // Single packets, one record for each event; and bursts, as when the reader was held up.
@@ -285,20 +302,18 @@ json compare(int rounds) {
   for (int round = 0; round < rounds; round++)
     for (const auto& each : ways) {
       json row = {{"way", each.name}};
-      row["singles"] = read_rings(kernel, each.way, each.prefetch, singles);
-      row["bursts"] = read_rings(kernel, each.way, each.prefetch, bursts);
+      row["singles"] = read_rings(each.way, each.prefetch, singles);
+      row["bursts"] = read_rings(each.way, each.prefetch, bursts);
       result.push_back(row);
     }
   return result;
 }
 
-json daemon() {
+json daemon(Kernel& kernel) {
   json result;
-  Kernel kernel;
-  kernel.begin_game();
   VirtualMouse mouse;
   // Exact latencies of single packets, read as the service reads them.
-  result["latency"] = read_rings(kernel, Way::EpollLevel, false,
+  result["latency"] = read_rings(Way::EpollLevel, false,
                                  [&] { paced(1000, ns_per_s / 100, [&](int) { mouse.move(); }); });
   std::atomic<bool> stop = false, ready = false;
   int64_t cpu_ns = 0, idle_turns = 0, turns = 0;
@@ -386,20 +401,33 @@ json snapshot() {
   return {{"page_ns", from_page}, {"reference_ns", reference}, {"copy_ns", copied}, {"sum", sum}};
 }
 
-int run(const std::string& what) {
+int run(const std::vector<std::string>& wanted) {
+  const std::map<std::string, std::function<json(Kernel&)>> parts = {
+      {"cost", cost},
+      {"flood", flood},
+      {"daemon", daemon},
+      {"compare", [](Kernel& kernel) { return compare(kernel, 2); }},
+      {"compare-once", [](Kernel& kernel) { return compare(kernel, 1); }}};
+  for (const std::string& what : wanted)
+    if (what != "snapshot" && !parts.contains(what)) {
+      std::cerr << "input-bench: nothing is called '" << what << "'; see the head of its source\n";
+      return 2;
+    }
   real_time(10);  // the writer's pacing is no artefact of what is measured
-  const json result = what == "cost"           ? cost()
-                      : what == "flood"        ? flood()
-                      : what == "daemon"       ? daemon()
-                      : what == "compare"      ? compare(2)
-                      : what == "compare-once" ? compare(1)
-                      : what == "snapshot"     ? snapshot()
-                                               : json();
-  if (result.is_null()) {
-    std::cerr << "input-bench: nothing is called '" << what << "'; see the head of its source\n";
-    return 2;
+  std::unique_ptr<Kernel> kernel;
+  json results = json::object();
+  for (const std::string& what : wanted) {
+    if (what == "snapshot") {
+      results[what] = snapshot();
+      continue;
+    }
+    if (!kernel) kernel = std::make_unique<Kernel>();
+    kernel->begin_game();
+    results[what] = parts.at(what)(*kernel);
+    kernel->end_game();
+    kernel->drain();
   }
-  std::cout << result.dump() << std::endl;
+  std::cout << results.dump() << std::endl;
   return 0;
 }
 
@@ -408,7 +436,7 @@ int run(const std::string& what) {
 
 int main(int argc, char** argv) {
   try {
-    return gamesched::lab::run(argc > 1 ? argv[1] : "");
+    return gamesched::lab::run({argv + 1, argv + argc});
   } catch (const std::exception& error) {
     std::cerr << "input-bench: " << error.what() << '\n';
     return 1;

@@ -6,8 +6,10 @@ import random
 import time
 
 from backend import GAME
-from input_devices import (ABS_THROTTLE, BTN_GAMEPAD, BTN_LEFT, BTN_TOUCH, EV_ABS, EV_KEY, EV_REL, EV_SW, INPUT_LANES, KEY_A,
-                           KEY_POWER, REL_X, SLOTS, SW_LID, Device, InputTest)
+from input_devices import INPUT_LANES, SLOTS, InputTest
+from lab import wait_until
+from uinput import (ABS_THROTTLE, BTN_GAMEPAD, BTN_LEFT, BTN_TOUCH, EV_ABS, EV_KEY, EV_REL, EV_SW, KEY_A, KEY_POWER, REL_X,
+                    SW_LID, Device)
 
 
 class Input(InputTest):
@@ -39,6 +41,30 @@ class Input(InputTest):
                 self.assertGreater(after[lane], before[lane])
                 others = {name for name in after if name not in (lane, "now")}
                 self.assertEqual({name: after[name] for name in others}, {name: before[name] for name in others})
+
+    def test_IN9_a_windows_length_is_its_lanes_tunable_and_newer_events_of_the_lane_extend_it(self):
+        self.with_game()
+        mouse, keyboard = self.mouse(), self.device(keys=[KEY_A])
+        self.addCleanup(self.driver.ask, "tune")
+
+        def closed():
+            ends = self.driver.ask("windows")
+            return ends["mouse"] < ends["now"]
+
+        self.addCleanup(wait_until, "the long window to close", closed)
+        for length_ns in (1_000_000, 700_000_000):
+            with self.subTest(length_ns=length_ns):
+                self.driver.ask("tune", "window_mouse_ns", length_ns)
+                before = self.driver.ask("windows")
+                mouse.packet(EV_REL, REL_X, 1)
+                after = self.driver.ask("windows")
+                self.assertGreaterEqual(after["mouse"], before["now"] + length_ns)
+                self.assertLessEqual(after["mouse"], after["now"] + length_ns)
+                keyboard.packet(EV_KEY, KEY_A, 1)
+                keyboard.packet(EV_KEY, KEY_A, 0)
+                self.assertEqual(self.driver.ask("windows")["mouse"], after["mouse"], "another lane's event")
+                mouse.packet(EV_REL, REL_X, 1)
+                self.assertGreater(self.driver.ask("windows")["mouse"], after["mouse"], "its own lane's")
 
     def test_IN9_without_a_game_no_window_opens(self):
         before = self.driver.ask("windows")
@@ -76,6 +102,23 @@ class Input(InputTest):
         pedals.packet(EV_ABS, ABS_THROTTLE, 0)
         self.assertGreater(self.driver.ask("windows")["controller"], before["now"])
         self.assertEqual(self.driver.ask("questions")["asked"], asked, "asked once")
+
+    def test_IN2_what_is_plugged_in_again_is_another_device(self):
+        """The kernel may give it the memory, and so the key, of the one before."""
+        self.with_game()
+        self.pin(0)
+        kinds = [("mouse", dict(keys=[BTN_LEFT], axes=[REL_X]), (EV_REL, REL_X)), ("keyboard", dict(keys=[KEY_A]), (EV_KEY, KEY_A)),
+                 ("none", dict(switches=[SW_LID]), (EV_SW, SW_LID))]
+        for number in range(30):
+            lane, options, event = kinds[number % 3]
+            device = Device(**options)
+            before = self.driver.ask("windows")
+            device.packet(*event, 1)
+            after = self.driver.ask("windows")
+            device.close()
+            extended = {name for name in INPUT_LANES if after[name] != before[name]}
+            self.assertEqual(extended, {lane} - {"none"}, number)
+        self.assertEqual(self.driver.ask("devices"), 0)
 
     def test_IN2_a_hundred_devices_come_and_go(self):
         self.with_game()
