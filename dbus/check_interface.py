@@ -78,7 +78,7 @@ def main(root):
     denied = {name for rule in default[0].getElementsByTagName("deny") for name in rule.attributes.keys()}
     expect(denied == {"own", "send_destination"}, "bus policy: owning and sending must be denied first")
 
-    actions = {a.getAttribute("id") for a in dom.parse(str(root / "polkit" / "org.gamesched.policy")).getElementsByTagName("action")}
+    actions = {a.getAttribute("id") for a in dom.parse(str(root / "polkit" / "org.gamesched.policy.in")).getElementsByTagName("action")}
     documented = set(re.findall(r"polkit action (org\.gamesched\.[a-z-]+)", text))
     sources = [p.read_text() for p in sorted((root / "service").rglob("*.cpp")) + sorted((root / "service").rglob("*.h"))]
     used = {match for source in sources for match in re.findall(r'"(org\.gamesched\.[a-z-]+)"', source)}

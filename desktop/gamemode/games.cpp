@@ -18,9 +18,9 @@ constexpr std::size_t max_games = 400;
 // gameschedd's budget fills up at a change every 0.8 s; this asks for what a few of those allow.
 constexpr unsigned retry_msec = 5'000;
 constexpr std::size_t retry_at_once = 6;
-// After gameschedd left a question unanswered. It is a fault that an administrator mends, or its watchdog
-// within this.
-constexpr unsigned silence_msec = 30'000;
+// After gameschedd left a question unanswered. On a busy machine it may answer the next one; one that hangs
+// is ended by its watchdog within half a minute, and whoever comes then is told at once.
+constexpr unsigned silence_msec = 5'000;
 // From a client's last call to its process's end: at most a few milliseconds of destructors, on a busy
 // machine.
 constexpr unsigned leave_msec = 500;
@@ -98,7 +98,7 @@ void Games::add(Process process, pid_t requester, std::function<void(Code)> repl
   }
   game.root = root_of(pid);
   if (game.root != 0) return accept(game, Game::Stage::Covered);
-  if (silence_.pending()) return refuse(game, Code::Failed, "gameschedd does not answer");
+  if (silence_.pending()) return accept(game, Game::Stage::Unknown);
   ask(game);
 }
 
@@ -122,6 +122,9 @@ void Games::answered(pid_t pid, uint64_t turn, const Answer& answer) {
     return;
   }
   Game& game = it->second;
+  const bool answers = answer.kind == Answer::Kind::Taken || answer.kind == Answer::Kind::Full ||
+                       answer.kind == Answer::Kind::Refused;
+  if (answers && silence_.pending()) silence_ = glib::Source::when_idle([this] { ask_unknown(); });
   switch (answer.kind) {
     case Answer::Kind::Taken:
       game.scheduled = answer.game;
@@ -139,8 +142,10 @@ void Games::answered(pid_t pid, uint64_t turn, const Answer& answer) {
 }
 
 void Games::without_answer(Game& game, const Answer& answer) {
-  if (answer.kind == Answer::Kind::Silent) silence_ = glib::Source::after_msec(silence_msec, [] {});
-  if (game.announced) {
+  if (answer.kind == Answer::Kind::Silent) {
+    silence_ = glib::Source::after_msec(silence_msec, [this] { ask_unknown(); });
+    accept(game, Game::Stage::Unknown);
+  } else if (game.announced) {
     game.stage = Game::Stage::Unknown;
   } else if (answer.kind == Answer::Kind::Died && !game.again) {
     game.again = true;  // a restart: the bus starts the next one and holds the question until then
@@ -152,7 +157,6 @@ void Games::without_answer(Game& game, const Answer& answer) {
 
 void Games::accept(Game& game, Game::Stage stage) {
   game.stage = stage;
-  silence_.cancel();
   save_soon();
   if (!game.announced) {
     game.announced = true;
@@ -238,6 +242,23 @@ void Games::ask_waiting() {
   }
   if (asked < waiting.size() && asked == retry_at_once) {
     retry_ = glib::Source::after_msec(retry_msec, [this] { ask_waiting(); });
+  }
+}
+
+// Those that got no answer.
+void Games::ask_unknown() {
+  std::vector<pid_t> unknown;
+  for (const auto& [pid, game] : games_) {
+    if (game.stage == Game::Stage::Unknown) unknown.push_back(pid);
+  }
+  for (const pid_t pid : unknown) {
+    Game& game = games_.at(pid);
+    game.root = root_of(pid);
+    if (game.root != 0) {
+      game.stage = Game::Stage::Covered;
+    } else {
+      ask(game);
+    }
   }
 }
 

@@ -15,10 +15,11 @@
 //   taken      gameschedd has it
 //   covered    descends from one that is taken
 //   waiting    accepted; gameschedd had no room
-//   unknown    was taken; gameschedd is gone, and is asked again when the next one comes
+//   unknown    accepted; gameschedd is gone or does not answer, and is asked again when one comes or answers
 //
-//             A gameschedd that does not answer costs one client three seconds, not each of a launcher's
-//             processes: for a while nobody is made to wait for it.
+//             A gameschedd that does not answer in time costs one client three seconds, not each of a
+//             launcher's processes: for a while nobody is made to wait for it. It is slow when the machine is
+//             most in need of it, so nothing is lost by that: it is asked again.
 //
 // Restarts    Who is registered is written to a file in the user's run-time folder after every change, and
 // read
@@ -95,6 +96,7 @@ class Games {
   pid_t root_of(pid_t pid) const;
   void leave(Game& game);
   void ask_waiting();
+  void ask_unknown();
   void ask_all_again();
   void save_soon();
 

@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A gameschedd that does what a test needs, on the bus of DBUS_SYSTEM_BUS_ADDRESS.
 
-  fake_service.py LOG [--state STATE] [--room N] [--fail ERROR | --hang | --vanish]
+  fake_service.py LOG [--state STATE] [--room N] [--fail ERROR | --hang | --vanish | --deaf N]
 
   --fail    every method, and Properties.Get and GetAll, answers org.gamesched.Error.ERROR (or a whole name)
   --hang    nothing is ever answered
+  --deaf N  the first N registrations are never answered
   --vanish  every call ends the process, as when the service is restarted meanwhile
   --strict  RegisterGame answers AlreadyRegistered to a second one of the same process
   --no-profiles  RegisterGame knows no option "profile"
@@ -60,6 +61,7 @@ class Service(dbus.service.Object):
         self.holds = []
         self.games = {}
         self.count = 0
+        self.deaf = options.deaf
 
     def games_alive(self):
         """Those whose process has not ended, as gameschedd sees by their pidfds."""
@@ -73,6 +75,9 @@ class Service(dbus.service.Object):
         if self.options.vanish:
             os._exit(0)
         if self.options.hang:
+            return
+        if self.deaf > 0:
+            self.deaf -= 1
             return
         if self.options.fail:
             failed(Refused(self.options.fail))
@@ -213,6 +218,7 @@ def main():
     parser.add_argument("--strict", action="store_true")
     parser.add_argument("--no-profiles", action="store_true")
     parser.add_argument("--hang", action="store_true")
+    parser.add_argument("--deaf", type=int, default=0)
     parser.add_argument("--vanish", action="store_true")
     options = parser.parse_args()
 

@@ -357,11 +357,23 @@ class Life(GameModeTest):
                 if service:
                     self.end(service)
 
-    def test_a_gameschedd_that_does_not_answer_is_waited_for_once(self):
-        self.start_service("--hang")
+    def test_a_gameschedd_that_does_not_answer_is_waited_for_once_and_its_successor_told(self):
+        service = self.start_service("--hang")
         self.start_bridge(stderr=subprocess.DEVNULL)
-        self.assertEqual([self.by_pidfd("RegisterGame", self.game().pid) for _ in range(5)], [FAILED] * 5)
-        self.assertEqual(len(self.registered()), 1)
+        games = [self.game().pid for _ in range(5)]
+        self.assertEqual([self.by_pidfd("RegisterGame", game) for game in games], [OK] * 5)
+        self.assertEqual(self.registered(), games[:1])
+        self.end(service)
+        self.start_service()
+        wait_for(lambda: sorted(self.registered()[1:]) == sorted(games), "all to be registered")
+
+    def test_one_that_is_too_busy_to_answer_is_asked_again(self):
+        self.start_service("--deaf", "1")
+        self.start_bridge(stderr=subprocess.DEVNULL)
+        games = [self.game().pid for _ in range(5)]
+        self.assertEqual([self.by_pidfd("RegisterGame", game) for game in games], [OK] * 5)
+        wait_for(lambda: sorted(self.registered()[1:]) == sorted(games), "all to be registered")
+        self.assertEqual(self.get("ClientCount"), 5)
 
     def test_uses_no_more_memory_than_it_may(self):
         self.start_service()

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """check_translations.py ROOT: each language has all texts, and formats them as the program does; exits 77 without gettext."""
 
+import os
 import pathlib
 import re
 import shutil
@@ -16,7 +17,9 @@ FOLDER = "desktop/po"
 
 
 def run(tree, name, *command):
-    done = subprocess.run([str(word) for word in command], cwd=tree.root, capture_output=True, text=True, check=False)
+    # What to take out of polkit's files, gettext does not know by itself.
+    done = subprocess.run([str(word) for word in command], cwd=tree.root, capture_output=True, text=True, check=False,
+                          env={**os.environ, "GETTEXTDATADIRS": str(tree.root / "polkit")})
     if done.returncode:
         tree.finding(name, 1, f"{command[0]}: {done.stderr.strip()}")
     return done.returncode == 0

@@ -169,6 +169,16 @@ class ServiceTest(LabTest):
         wait_for_state("active")
         return game
 
+    def await_registrations_in_time(self):
+        """In a machine that has just booted polkit and the user's own services may take longer than a game waits."""
+        def registered():
+            session = Session(self, PLAYER, "gamesched-run", "true")
+            status, said = session.exit_status(), session.err.read_text()
+            session.close()
+            return (status, said) == (0, "")
+
+        wait_until("a registration in time", registered)
+
     def stop(self, process):
         process.terminate()
         process.wait()

@@ -14,14 +14,7 @@ SANDBOX = pathlib.Path(__file__).parent / "sandboxed_game.py"
 class GameMode(ServiceTest):
     def setUp(self):
         super().setUp()
-        # In a machine that has just booted polkit and the user's own services may take longer than a game waits.
-        wait_until("a registration in time", self.registered_in_time)
-
-    def registered_in_time(self):
-        session = Session(self, PLAYER, "gamesched-run", "true")
-        status, said = session.exit_status(), session.err.read_text()
-        session.close()
-        return (status, said) == (0, "")
+        self.await_registrations_in_time()
 
     def play(self, *command):
         session = Session(self, PLAYER, "env", PATHS, *command)
