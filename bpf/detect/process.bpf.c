@@ -18,8 +18,10 @@
  *
  * Audio servers are entered here, before their first period.
  */
+#include "bpf/shared/detector.bpf.h"
 #include "bpf/shared/games.bpf.h"
 #include "bpf/policy/budget.h"
+#include "bpf/policy/classify.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
@@ -147,7 +149,8 @@ static __always_inline void tell_lost(struct gs_exec_budget* budget, u32 uid, u6
   bpf_ringbuf_submit(event, 0);
 }
 
-static __always_inline void tell_exec(struct task_struct* p, u32 tgid, u32 game, bool from_launcher,
+/* Whether its user had budget for it. */
+static __always_inline bool tell_exec(struct task_struct* p, u32 tgid, u32 game, bool from_launcher,
                                       const struct linux_binprm* bprm) {
   u32 uid = p->cred->uid.val;
   struct gs_exec_budget fresh = {}, *budget = bpf_map_lookup_elem(&exec_budgets, &uid);
@@ -158,18 +161,18 @@ static __always_inline void tell_exec(struct task_struct* p, u32 tgid, u32 game,
   if (!budget) {
     bpf_map_update_elem(&exec_budgets, &uid, &fresh, BPF_NOEXIST);
     budget = bpf_map_lookup_elem(&exec_budgets, &uid);
-    if (!budget) return;
+    if (!budget) return false;
   }
   if (!gs_budget_take(&budget->full_at_ns, now, GS_EXEC_INTERVAL_NS, GS_EXEC_BURST)) {
     execs_over_budget++;
     tell_lost(budget, uid, now);
-    return;
+    return false;
   }
   event = bpf_ringbuf_reserve(&process_events, sizeof(*event), 0);
   if (!event) {
     execs_ring_full++;
     tell_lost(budget, uid, now);
-    return;
+    return false;
   }
   event->header.kind = GS_PROCESS_EXEC;
   event->header.value = from_launcher;
@@ -189,6 +192,18 @@ static __always_inline void tell_exec(struct task_struct* p, u32 tgid, u32 game,
   if (bpf_probe_read_user(event->args, bytes, (const void*)start) == 0) event->args_bytes = bytes;
   execs_told++;
   bpf_ringbuf_submit(event, 0);
+  return true;
+}
+
+/* The current thread is urgent for a moment: until its game runs, nothing of ours helps it. */
+static __always_inline void launch(void) {
+  struct gs_signals* signals = signals_here(true);
+  u64 now = bpf_ktime_get_ns();
+  u32 zero = 0;
+  struct gs_shared_state* state = bpf_map_lookup_elem(&shared_state, &zero);
+
+  if (signals) signals->launch_ns = now;
+  if (state) state->launch_until_ns = now + GS_LAUNCH_KEEP_NS;
 }
 
 SEC("tp_btf/sched_process_exec")
@@ -223,8 +238,11 @@ int BPF_PROG(process_exec, struct task_struct* p, pid_t old_pid, struct linux_bi
   }
   process = bpf_map_lookup_elem(&game_processes, &tgid);
   if (process || from_launcher || flags & (GS_EXEC_REPORTED | GS_EXEC_WATCHED) ||
-      dir_flags & GS_EXEC_DIR_REPORTED)
-    tell_exec(p, tgid, process ? process->game : 0, from_launcher, bprm);
+      dir_flags & GS_EXEC_DIR_REPORTED) {
+    if (tell_exec(p, tgid, process ? process->game : 0, from_launcher, bprm) && flags & GS_EXEC_LAUNCH &&
+        dir_flags & GS_EXEC_DIR_SYSTEM)
+      launch();
+  }
   return 0;
 }
 

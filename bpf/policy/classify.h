@@ -16,6 +16,8 @@
  *   are where such a path begins, others are found from there)        frame
  *   flips, and is no game's                                           compositor
  *   network, of the game that is played                               game network
+ *   starts a game, has just been started as one, or is waited for
+ *   by one (launch.bpf.c)                                             game network
  *   bursts too long to be of the following                            normal
  *   a game's, input window open                                       game
  *   network                                                           network
@@ -50,6 +52,7 @@ enum gs_evidence {
   GS_EVIDENCE_AUDIO = 0x100,   /* gives or takes periods of audio, or is an audio server's */
   GS_EVIDENCE_NETWORK = 0x200, /* holds a live conversation */
   GS_EVIDENCE_NAME = 0x400,    /* has a known name, and no hook could tell */
+  GS_EVIDENCE_LAUNCH = 0x800,  /* starts a game, has just been started as one, or is waited for by one */
 };
 
 /* Of a game's thread: a frame's path begins here. */
@@ -67,13 +70,16 @@ enum gs_evidence {
 #define GS_AUDIO_KEEP_NS (GS_SEC / 2)
 /* The slowest ticks of game servers are 10 Hz. */
 #define GS_NETWORK_KEEP_NS (GS_SEC / 2)
+/* From the start of gamesched-run to the game's own first steps, and what these compute without a pause. */
+#define GS_LAUNCH_KEEP_NS (GS_SEC / 2)
+#define GS_LAUNCH_BURST_NS (50 * GS_MSEC)
 /* Of a thread of an audio server whose period is not known: a quantum of 1024 at 48 kHz is 21 ms, and a
  * fourth of it what a loaded graph takes. */
 #define GS_AUDIO_BURST_NS (5 * GS_MSEC)
 
 /* What detectors saw: ages in ns, ~0 for never. */
 struct gs_ages {
-  u64 submit, command, flip, fence, audio, net, bulk;
+  u64 submit, command, flip, fence, audio, net, bulk, launch;
 };
 
 struct gs_facts {
@@ -87,6 +93,7 @@ struct gs_facts {
   bool played; /* that game is the one in the foreground, or none is known to be */
   bool window; /* an input window is open, and the game profits */
   bool audio_server;
+  bool helps_launch; /* it is waited for by a thread that starts a game */
   bool input_woke;
   bool periodic;
   bool named_frame, named_audio, named_network; /* by name, where no hook can tell */
@@ -114,6 +121,7 @@ GS_POLICY u32 gs_evidence(const struct gs_facts* facts, u32 path) {
   bool brief = facts->burst_avg_ns < facts->interactive_burst_ns;
   u32 evidence = path;
 
+  if (facts->helps_launch || facts->ages.launch <= GS_LAUNCH_KEEP_NS) evidence |= GS_EVIDENCE_LAUNCH;
   if (facts->ages.flip <= GS_FLIP_KEEP_NS) evidence |= GS_EVIDENCE_FLIP;
   if (gs_brief_for_audio(facts->burst_avg_ns, facts->audio_period_ns)) {
     if (facts->audio_server || facts->ages.audio <= GS_AUDIO_KEEP_NS) evidence |= GS_EVIDENCE_AUDIO;
@@ -149,6 +157,7 @@ GS_POLICY u32 gs_lane(const struct gs_facts* facts, u32 evidence, bool on_path) 
       !gs_burst_too_long(facts->burst_avg_ns, 0, facts->burst_floor_ns))
     return GS_LANE_COMPOSITOR;
   if (evidence & GS_EVIDENCE_NETWORK && facts->game && facts->played) return GS_LANE_GAME_NETWORK;
+  if (evidence & GS_EVIDENCE_LAUNCH) return GS_LANE_GAME_NETWORK;
   if (facts->burst_avg_ns >= facts->interactive_burst_ns) return GS_LANE_NORMAL;
   if (facts->game && facts->window) return GS_LANE_GAME;
   return evidence & GS_EVIDENCE_NETWORK ? GS_LANE_NETWORK : GS_LANE_INTERACTIVE;

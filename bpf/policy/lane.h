@@ -8,18 +8,20 @@
  * How: a thread's lane is decided when it wakes, from what it has done, never from its name. A smaller number
  * is more urgent.
  *
- *   lane          who                                             what it gets
- *   game audio    the game's audio call-back                      runs at once: an idle CPU, or one taken
- * from audio         an audio server's, another program's            any lane below; so short that frames can
- * wait frame         a frame waits for it now (path.h, pattern.h,    the same; among themselves by the
- * frame's end window.h, frame.h)                              (urgent.h) compositor    puts frames on the
- * screen                       the same game network  the game's live conversation                    the
- * same game          the game's other threads with short bursts      an earlier deadline while the player's
- * hand is on the input network       any other live conversation                     an earlier deadline
- *   interactive   sleeps much, runs briefly                       an earlier deadline; may pre-empt after
- *                                                                 a granule
- *   normal        all else                                        its fair share
- *   background    SCHED_IDLE                                      what is left, by its weight
+ *   lane          who                                         what it gets
+ *   game audio    the game's audio call-back                  runs at once: an idle CPU, or one taken from any
+ *   audio         an audio server's, another program's        lane below; so short that frames can wait
+ *   frame         a frame waits for it now (path.h,           the same; among themselves by the frame's end
+ *                 pattern.h, window.h, frame.h)               (urgent.h)
+ *   compositor    puts frames on the screen                   the same
+ *   game network  the game's live conversation; a game        the same
+ *                 that is being started
+ *   game          the game's other threads with short bursts  an earlier deadline while the player's hand is
+ *                                                             on the input
+ *   network       any other live conversation                 an earlier deadline
+ *   interactive   sleeps much, runs briefly                   an earlier deadline; may pre-empt after a granule
+ *   normal        all else                                    its fair share
+ *   background    SCHED_IDLE                                  what is left, by its weight
  *
  * Which of them a thread is in is decided in classify.h.
  *

@@ -8,6 +8,7 @@
  * asks to be attached anew.
  */
 #include "bpf/sched/ctx.bpf.h"
+#include "bpf/policy/preempt.h"
 
 /* enum scx_exit_code, which the kernel has no BTF for: it was because of a hotplug, attach again. */
 #define EXIT_HOTPLUG_RESTART ((1LL << 48) | (1LL << 32))
@@ -97,9 +98,14 @@ __hidden void cpu_goes_offline(s32 cpu) {
   cpu_ctx_of(cpu)->lane = GS_LANE_NONE;
 }
 
-/* A real-time, deadline or stop task takes this CPU, for who knows how long: whom it pre-empted, and whoever
- * was already sent here, look for another. */
-__hidden void cpu_is_taken(s32 cpu) {
+/* A real-time, deadline or stop task takes this CPU. Whom it pre-empted and whoever was already sent here
+ * look for another, unless it gives this one back soon and nobody urgent has to wait for that. */
+__hidden void cpu_is_taken(s32 cpu, const struct task_struct* taker) {
+  struct task_ctx* pre_empted = task_ctx_of(bpf_get_current_task_btf());
+
   cpu_ctx_of(cpu)->lane = GS_LANE_NONE;
+  if (pre_empted && !gs_lane_urgent(pre_empted->lane) && taker &&
+      gs_takes_briefly(taker->se.sum_exec_runtime, taker->nvcsw + taker->nivcsw))
+    return;
   compat_reenqueue_local();
 }

@@ -28,9 +28,11 @@
 
 struct cpu_ctx {
   u64 run_start_ns;
+  u64 slice_end_ns;     /* of the running thread's slice */
   u64 others_served_ns; /* when threads of other lanes than frame had last had slice_min_ns here */
   u64 others_ran_ns;    /* what they had since */
-  u32 lane;             /* of the running thread; GS_LANE_NONE: nothing of ours */
+  u64 claim_burst_ns;   /* what the urgent thread that takes this CPU usually runs at a time */
+  u32 lane;             /* of the running thread, or of that one; GS_LANE_NONE: nothing of ours */
   u32 llc;
   u32 frame_arrivals_seen; /* of its LLC, when a thread of another lane last started here */
   u32 rescuing;            /* dispatch() has just served another lane because its turn was due */
@@ -83,6 +85,7 @@ s32 place_urgent_thread(struct task_struct* p __arg_trusted, struct task_ctx* tc
 s32 select_cpu(struct task_struct* p, s32 prev_cpu, u64 wake_flags);
 
 /* enqueue.bpf.c, dispatch.bpf.c, running.bpf.c, cpu.bpf.c */
+bool ends_urgency(struct task_ctx* tc, u64 burst_ns);
 void enqueue(struct task_struct* p, u64 enq_flags);
 void dispatch(s32 cpu, struct task_struct* prev);
 void running(struct task_struct* p);
@@ -92,7 +95,11 @@ s32 cpus_init(void);
 s32 idle_cpu_for_games(struct task_struct* p, s32 prev_cpu, u64 wake_flags);
 void cpu_goes_online(s32 cpu);
 void cpu_goes_offline(s32 cpu);
-void cpu_is_taken(s32 cpu);
+void cpu_is_taken(s32 cpu, const struct task_struct* taker);
+
+/* launch.bpf.c */
+void launch_begins(struct task_ctx* tc, u64 now);
+void launch_wakes(struct task_ctx* tc, u64 now);
 
 /* weight.bpf.c */
 void task_weigh(struct task_struct* p, struct task_ctx* tc, u64 now);
@@ -111,6 +118,16 @@ static __always_inline u32 sibling_lane(s32 cpu) {
   u32 sibling = topology.sibling_of[(u32)cpu % GS_MAX_CPUS];
 
   return sibling == (u32)cpu ? GS_LANE_NONE : cpu_ctx_of(sibling)->lane;
+}
+
+static __always_inline bool launches(const struct task_ctx* tc, u64 now) {
+  return gs_age(now, tc->signals.launch_ns) <= GS_LAUNCH_KEEP_NS;
+}
+
+/* An urgent thread takes the CPU from whoever runs there. */
+static __always_inline void claim(struct cpu_ctx* cc, const struct task_ctx* tc) {
+  cc->claim_burst_ns = tc->burst_avg_ns;
+  cc->lane = tc->lane;
 }
 
 /* Whether a thread is as well off on this CPU as on any. */

@@ -4,14 +4,43 @@
  * and of its LLC's queue, then other LLCs'.
  */
 #include "bpf/sched/ctx.bpf.h"
+#include "bpf/policy/preempt.h"
 #include "bpf/policy/share.h"
 #include "bpf/policy/slice.h"
 
+#define NEAR_LOOKS_AT 8
 #define KEEP_LOOKS_AT \
   8 /* first of the queue that are all bound to other CPUs: rare, and not worth more time */
 
 static __always_inline bool serve(u64 dsq) {
   return scx_bpf_dsq_move_to_local(dsq);
+}
+
+/*
+ * Who comes first in an LLC's queue; of threads in no hurry, one that last ran on this CPU may come near_ns
+ * too early. To move a thread takes the locks of two run queues, and it leaves its cache behind.
+ */
+static __always_inline bool serve_near(u64 dsq, s32 cpu) {
+  struct task_struct* next;
+  bool moved = false;
+  u32 looked_at = 0;
+  u64 first = 0;
+
+  bpf_for_each(scx_dsq, next, dsq, 0) {
+    u64 key = next->scx.dsq_vtime;
+    struct task_ctx* tc;
+
+    if (!looked_at) first = key;
+    if (key - first > tunables.near_ns) break;
+    if (scx_bpf_task_cpu(next) == cpu) {
+      if (looked_at) moved = scx_bpf_dsq_move(&___it /* of bpf_for_each() */, next, SCX_DSQ_LOCAL, 0);
+      break;
+    }
+    tc = task_ctx_of(next);
+    if (!tc || !gs_may_be_passed(tc->lane, tc->burst_ns) || ++looked_at >= NEAR_LOOKS_AT) break;
+  }
+  if (moved) count(near);
+  return moved || serve(dsq);
 }
 
 /* From another LLC, nearest first. */
@@ -47,26 +76,37 @@ static __always_inline bool balance(u32 own, u64 now) {
   return false;
 }
 
-/* The running urgent thread goes on while nobody of its lane waits and its burst fits into a frame. */
-static __always_inline bool keep_urgent_thread(struct task_struct* prev, struct cpu_ctx* cc, u64 now) {
-  struct task_ctx* tc;
-  struct game_ctx* game;
+/* Another slice for the thread that runs. */
+static __always_inline void goes_on(struct task_struct* prev, struct cpu_ctx* cc, u64 slice_ns, u64 now) {
+  compat_set_slice(prev, slice_ns);
+  cc->slice_end_ns = now + slice_ns;
+}
 
-  if (!prev || !gs_lane_urgent(cc->lane) || !(prev->scx.flags & 1 /* SCX_TASK_QUEUED */)) return false;
-  tc = task_ctx_of(prev);
-  if (!tc || !gs_lane_urgent(tc->lane)) return false;
-  game = game_ctx_of(tc->game);
-  if (!gs_burst_ends_urgency(tc->lane, tc->burst_ns + (now - cc->run_start_ns), game->period_ns,
-                             tc->signals.audio_period_ns, tunables.burst_floor_ns)) {
-    compat_set_slice(prev, tunables.slice_frame_ns);
-    return true;
-  }
+/* An urgent thread that has run for longer than fits into its frame is urgent no more. */
+__hidden bool ends_urgency(struct task_ctx* tc, u64 burst_ns) {
+  u64 frame_ns = tc->evidence & GS_EVIDENCE_LAUNCH ? GS_LAUNCH_BURST_NS : game_ctx_of(tc->game)->period_ns;
+
+  if (!gs_burst_ends_urgency(tc->lane, burst_ns, frame_ns, tc->signals.audio_period_ns,
+                             tunables.burst_floor_ns))
+    return false;
   count(burst_demotions);
   tc->lane = GS_LANE_NORMAL;
   tc->frame_until_ns = 0;
   tc->pattern.confidence = 0;
   tc->signals.audio_ns = 0;
-  return false;
+  return true;
+}
+
+/* The running urgent thread goes on while nobody of its lane waits and its burst fits into a frame. */
+static __always_inline bool keep_urgent_thread(struct task_struct* prev, struct cpu_ctx* cc, u64 now) {
+  struct task_ctx* tc;
+
+  if (!prev || !gs_lane_urgent(cc->lane) || !(prev->scx.flags & 1 /* SCX_TASK_QUEUED */)) return false;
+  tc = task_ctx_of(prev);
+  if (!tc || !gs_lane_urgent(tc->lane) || ends_urgency(tc, tc->burst_ns + (now - cc->run_start_ns)))
+    return false;
+  goes_on(prev, cc, tunables.slice_frame_ns, now);
+  return true;
 }
 
 /* The key of the first in a queue who may run here. */
@@ -98,7 +138,7 @@ static __always_inline bool bound_wait(struct cpu_ctx* cc, s32 cpu) {
 static __always_inline bool serve_others(struct cpu_ctx* cc, s32 cpu, u32 llc) {
   u64 bound_key, key;
 
-  if (!bound_wait(cc, cpu)) return serve(llc);
+  if (!bound_wait(cc, cpu)) return serve_near(llc, cpu);
   if (first_key(DSQ_CPU_BIT | cpu, cpu, &bound_key) && first_key(llc, cpu, &key) &&
       gs_before(key, bound_key) && serve(llc))
     return true;
@@ -132,8 +172,10 @@ static __always_inline bool keep_other(struct task_struct* prev, struct cpu_ctx*
   key = task_key(prev, tc, llc, queued, nr_cpus);
   if (!any || !gs_before(key, next)) return false;
   advance_clock(llc_ctx_of(llc), tc);
-  compat_set_slice(prev, gs_slice(queued, nr_cpus, tc->weight, tunables.slice_max_ns, tunables.slice_min_ns,
-                                  tunables.slice_round_ns));
+  goes_on(prev, cc,
+          gs_slice(queued, nr_cpus, tc->weight, tunables.slice_max_ns, tunables.slice_min_ns,
+                   tunables.slice_round_ns),
+          now);
   return true;
 }
 
@@ -163,5 +205,5 @@ __hidden void dispatch(s32 cpu, struct task_struct* prev) {
     return;
   }
   /* Nobody waits: it goes on, for a slice of ours instead of the kernel's much longer one. */
-  if (prev && prev->scx.flags & 1 /* SCX_TASK_QUEUED */) compat_set_slice(prev, tunables.slice_max_ns);
+  if (prev && prev->scx.flags & 1 /* SCX_TASK_QUEUED */) goes_on(prev, cc, tunables.slice_max_ns, now);
 }

@@ -79,6 +79,19 @@ static __always_inline s32 enqueue_other(struct task_struct* p, struct task_ctx*
   return queued;
 }
 
+/* Whom a brief urgent thread has pre-empted finishes its slice on this CPU right after that one. It does not
+ * wait for it while others are idle: then nobody is queued. */
+static __always_inline bool goes_on_here(struct task_struct* p, struct task_ctx* tc, struct cpu_ctx* cc,
+                                         bool wakes) {
+  u64 left = tc->slice_left_ns;
+
+  tc->slice_left_ns = 0;
+  if (!left || wakes || scx_bpf_dsq_nr_queued(cc->llc) <= 0) return false;
+  scx_bpf_dsq_insert(p, SCX_DSQ_LOCAL, left, 0);
+  count(slices_kept);
+  return true;
+}
+
 __hidden void enqueue(struct task_struct* p, u64 enq_flags) {
   s32 cpu = scx_bpf_task_cpu(p);
   struct task_ctx* tc = task_ctx_of(p);
@@ -100,9 +113,10 @@ __hidden void enqueue(struct task_struct* p, u64 enq_flags) {
       return;
     }
   }
-  if (gs_lane_urgent(tc->lane)) {
+  if (tc->signals.launch_ns && !wakes) launch_begins(tc, now);
+  if (gs_lane_urgent(tc->lane) && (wakes || !ends_urgency(tc, tc->burst_ns))) {
     enqueue_urgent_thread(p, tc, cpu, enq_flags, now);
-  } else {
+  } else if (!goes_on_here(p, tc, cc, wakes)) {
     bound = compat_bound_to_cpu(p, enq_flags);
     queued = enqueue_other(p, tc, cc, cpu, bound, enq_flags);
     if (wakes && gs_may_preempt(tc->lane, cc->lane, now - cc->run_start_ns, tunables.preempt_granule_ns)) {

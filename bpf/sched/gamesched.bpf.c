@@ -85,7 +85,7 @@ void BPF_PROG(gamesched_cpu_offline, s32 cpu) {
 
 SEC("struct_ops/gamesched_cpu_release")
 void BPF_PROG(gamesched_cpu_release, s32 cpu, struct scx_cpu_release_args* args) {
-  cpu_is_taken(cpu);
+  cpu_is_taken(cpu, args->task);
 }
 
 SEC("struct_ops.s/gamesched_init")

@@ -6,6 +6,7 @@
 #include "bpf/shared/input_times.bpf.h"
 #include "bpf/policy/deadline.h"
 #include "bpf/policy/histogram.h"
+#include "bpf/policy/preempt.h"
 
 static __always_inline void record_wait(struct task_ctx* tc, u64 now) {
   struct gs_cpu_counters* cpu = counters_here();
@@ -39,6 +40,7 @@ __hidden void running(struct task_struct* p) {
   u64 now = bpf_ktime_get_ns();
 
   cc->run_start_ns = now;
+  cc->slice_end_ns = now + p->scx.slice;
   if (!tc) {
     cc->lane = GS_LANE_NORMAL;
     return;
@@ -87,12 +89,14 @@ __hidden void stopping(struct task_struct* p, bool runnable) {
   struct task_ctx* tc = task_ctx_of(p);
   struct cpu_ctx* cc = this_cpu_ctx();
   u64 now = bpf_ktime_get_ns();
+  u32 taken_by = cc->lane;
 
   cc->lane = GS_LANE_NONE;
   if (!tc) return;
   charge(tc, cc, now);
   if (runnable) {
     tc->runnable_ns = now;
+    tc->slice_left_ns = gs_slice_kept(tc->lane, taken_by, cc->claim_burst_ns, cc->slice_end_ns, now);
     return;
   }
   tc->burst_avg_ns = gs_ewma4(tc->burst_avg_ns, tc->burst_ns);

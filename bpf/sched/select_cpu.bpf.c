@@ -82,7 +82,7 @@ __noinline s32 place_urgent_thread(struct task_struct* p __arg_trusted, struct t
       if (other < nr) look_for_victim(p, tc, other, now, &best);
       if (best.cpu >= 0 && cpu_suits(tc, best.cpu)) break;
     }
-  if (best.cpu >= 0) cpu_ctx_of(best.cpu)->lane = tc->lane;
+  if (best.cpu >= 0) claim(cpu_ctx_of(best.cpu), tc);
   return best.cpu;
 }
 
@@ -107,7 +107,7 @@ static __always_inline s32 run_urgent_thread(struct task_struct* p, struct task_
   if (idle) {
     count(idle_dispatches);
   } else {
-    cpu_ctx_of(cpu)->lane = tc->lane;
+    claim(cpu_ctx_of(cpu), tc);
     count(frame_preemptions);
   }
   scx_bpf_dsq_insert(p, SCX_DSQ_LOCAL, tunables.slice_frame_ns, idle ? 0 : SCX_ENQ_PREEMPT);

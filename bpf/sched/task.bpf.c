@@ -109,6 +109,7 @@ static __always_inline void gather(const struct task_struct* p, const struct tas
   facts->ages.audio = gs_age(now, signals->audio_ns);
   facts->ages.net = gs_age(now, signals->net_ns);
   facts->ages.bulk = gs_age(now, signals->bulk_ns);
+  facts->ages.launch = gs_age(now, signals->launch_ns);
   facts->burst_avg_ns = tc->burst_avg_ns;
   facts->audio_period_ns = signals->audio_period_ns;
   facts->frame_period_ns = game_ctx_of(tc->game)->period_ns;
@@ -116,6 +117,7 @@ static __always_inline void gather(const struct task_struct* p, const struct tas
   facts->interactive_burst_ns = tunables.interactive_burst_ns;
   facts->sched_idle = p->policy == SCHED_IDLE;
   facts->audio_server = tc->audio_server;
+  facts->helps_launch = gs_before(now, tc->help_until_ns);
   facts->named_frame = named & GS_NAMED_FRAME;
   facts->named_audio = named & GS_NAMED_AUDIO;
   facts->named_network = named & GS_NAMED_NETWORK;
@@ -146,7 +148,7 @@ static __always_inline void gather_of_game(struct task_ctx* tc, struct gs_shared
 
 static __always_inline bool seen_by_a_detector(const struct gs_signals* signals) {
   return signals->submit_ns | signals->command_ns | signals->flip_ns | signals->fence_ns | signals->audio_ns |
-         signals->net_ns | signals->bulk_ns | signals->named;
+         signals->net_ns | signals->bulk_ns | signals->launch_ns | signals->named;
 }
 
 /*
@@ -163,7 +165,9 @@ __noinline u32 task_wakes(struct task_struct* p __arg_trusted, struct task_ctx* 
   if (!tc) return GS_LANE_NORMAL;
   path = gs_before(now, tc->frame_until_ns) ? tc->evidence & GS_EVIDENCE_PATH : 0;
   if (state) refresh_game(p, tc, state);
-  if (!tc->game && !tc->audio_server && !seen_by_a_detector(&tc->signals)) {
+  if (state && gs_before(now, state->launch_until_ns) && waker_known && !compat_in_interrupt())
+    launch_wakes(tc, now);
+  if (!tc->game && !tc->audio_server && !gs_before(now, tc->help_until_ns) && !seen_by_a_detector(&tc->signals)) {
     tc->lane = gs_lane_of_nobody(p->policy == SCHED_IDLE, tc->burst_avg_ns, tunables.interactive_burst_ns);
     tc->evidence = 0;
     tc->window = 0;

@@ -124,6 +124,7 @@ enum gs_named {
 #define GS_EXEC_REPORTED 2U /* told, wherever it lies */
 #define GS_EXEC_WATCHED 4U  /* told, and so is what it and its descendants start */
 #define GS_EXEC_AUDIO 8U    /* in a folder of the system: an audio server */
+#define GS_EXEC_LAUNCH 16U  /* in a folder of the system: starts a game and becomes it */
 
 /* Map exec_dirs, a trie of how paths begin. */
 #define GS_EXEC_DIR 64
@@ -174,6 +175,7 @@ struct gs_shared_state {
   unsigned int games_generation;         /* changes with every add or removal of a game */
   unsigned int foreground_game;          /* 0: not known */
   unsigned long long window_until_ns[4]; /* CLOCK_MONOTONIC, by enum gs_input_lane */
+  unsigned long long launch_until_ns;    /* a game is being started until then */
 };
 
 #define GS_INPUT_LANES 4 /* enum gs_input_lane */
@@ -272,7 +274,7 @@ struct gs_event {
 #define _Static_assert static_assert
 #endif
 _Static_assert(sizeof(struct gs_game_process) == 8, "map value");
-_Static_assert(sizeof(struct gs_shared_state) == 40, "map value");
+_Static_assert(sizeof(struct gs_shared_state) == 48, "map value");
 _Static_assert(sizeof(struct gs_input_slot) == 48, "part of a map value");
 _Static_assert(sizeof(struct gs_input_cpu) % 64 == 0, "each CPU has cache lines of its own");
 _Static_assert(sizeof(struct gs_input_game) == 40, "map value");

@@ -23,6 +23,7 @@ struct gs_signals {
   u64 audio_ns;   /* last gave or took a period of audio */
   u64 net_ns;     /* last sent or received a message of a live conversation */
   u64 bulk_ns;    /* last moved a part of a bulk transfer */
+  u64 launch_ns;  /* became the program that starts a game; what it becomes next is that game */
   struct gs_frames frames;
   u32 audio_period_ns;
   u32 named;          /* enum gs_named, by its name alone */
@@ -39,10 +40,12 @@ struct task_ctx {
   u64 runnable_ns;    /* when it last became runnable; 0 while it runs or sleeps */
   u64 wait_ns;        /* its last time from runnable to running */
   u64 wait_avg_ns;
-  u64 input_ns;   /* the input event that woke it, until it runs; else 0 */
-  u64 weighed_ns; /* when `weight` was looked up */
-  u32 weight;     /* with that of its control groups; 100: usual */
-  u32 own_weight; /* the kernel's at that time: by its nice value */
+  u64 help_until_ns; /* helps to start a game until then */
+  u64 input_ns;      /* the input event that woke it, until it runs; else 0 */
+  u64 slice_left_ns; /* of the slice in which an urgent thread pre-empted it; 0: none */
+  u64 weighed_ns;    /* when `weight` was looked up */
+  u32 weight;        /* with that of its control groups; 100: usual */
+  u32 own_weight;    /* the kernel's at that time: by its nice value */
   struct gs_pattern pattern;
   struct gs_moves moves;
   u32 games_generation; /* `game` is valid while this equals the shared one */

@@ -51,7 +51,7 @@ Finder::~Finder() {
 void Finder::configure(std::vector<DetectionRule> rules, bool enabled) {
   detector_.configure(std::move(rules), read_desktop_games(desktop_folders()), enabled);
   kernel::ExecFilter filter = detector_.filter();
-  filter.names[announcer] |= kernel::ExecFilter::reported;
+  filter.names[announcer] |= kernel::ExecFilter::reported | kernel::ExecFilter::launch;
   backend_.set_exec_filter(filter);
 }
 

@@ -79,7 +79,7 @@ struct InputAnswer {
 
 // Which starts of programs the kernel tells of; the values are those of bpf/shared/abi.h.
 struct ExecFilter {
-  static constexpr uint32_t ignored = 1, reported = 2, watched = 4, audio = 8;
+  static constexpr uint32_t ignored = 1, reported = 2, watched = 4, audio = 8, launch = 16;
   static constexpr uint32_t reported_dir = 1, system_dir = 2;
   std::map<std::string, uint32_t> names;  // of programs, their first 15 bytes
   std::map<std::string, uint32_t> dirs;   // beginnings of paths

@@ -14,7 +14,7 @@ constexpr struct {
     {GS_EVIDENCE_INPUT, "input"},     {GS_EVIDENCE_PERIODIC, "periodic"}, {GS_EVIDENCE_WAKER, "waker"},
     {GS_EVIDENCE_PEER, "peer"},       {GS_EVIDENCE_GPU, "gpu"},           {GS_EVIDENCE_FLIP, "flip"},
     {GS_EVIDENCE_FENCE, "fence"},     {GS_EVIDENCE_COMMAND, "command"},   {GS_EVIDENCE_AUDIO, "audio"},
-    {GS_EVIDENCE_NETWORK, "network"}, {GS_EVIDENCE_NAME, "name"},
+    {GS_EVIDENCE_NETWORK, "network"}, {GS_EVIDENCE_NAME, "name"}, {GS_EVIDENCE_LAUNCH, "launch"},
 };
 
 uint64_t usec(uint64_t ns) {
@@ -39,6 +39,7 @@ ThreadFacts describe(const task_ctx& thread, const gs_game_frames& frames, uint6
   age("audio", signals.audio_ns);
   age("network", signals.net_ns);
   age("bulk", signals.bulk_ns);
+  age("launch", signals.launch_ns);
   facts.game_id = thread.game;
   facts.hop = thread.hop;
   facts.input_window = thread.window != 0;

@@ -125,10 +125,7 @@ class KernelBackend final : public Backend {
   Result<void> attach() override {
     if (link_ != nullptr) return {};
     if (!support_.available) return fail(Error::Code::Unsupported, support_.reason);
-    auto topology = read_topology(cpu_dir);
-    if (!topology) return std::unexpected(topology.error());
-    // No scheduler is attached, so nobody reads these while they are written.
-    const_cast<gs_topology&>(*scheduler_.global<gs_topology>("topology")) = *topology;
+    if (auto known = know_topology(); !known) return known;
     clear_counters();
     signals_.read_gpu_cards();
     auto link = scheduler_.attach_struct_ops("gamesched_ops");
@@ -299,6 +296,7 @@ class KernelBackend final : public Backend {
     scheduler_.share_maps_of(process_, shared_maps);
     const Result<void> loaded = scheduler_.load();
     support_ = {loaded.has_value(), loaded ? "" : for_people(loaded)};
+    if (loaded) know_topology();
   }
 
   static std::string for_people(const Result<void>& failed) {
@@ -309,6 +307,18 @@ class KernelBackend final : public Backend {
              "CAP_PERFMON, which its unit gives it.";
     return "This kernel does not take the scheduler; please report it with this: " + failed.error().message +
            ".";
+  }
+
+  // A game waits for the scheduler, so what is known of the CPUs is not read again before one comes or goes.
+  Result<void> know_topology() {
+    const std::string hotplugs = sysfs_line(sched_ext_dir / "hotplug_seq");
+    if (!hotplugs.empty() && hotplugs == topology_hotplugs_) return {};
+    auto topology = read_topology(cpu_dir);
+    if (!topology) return std::unexpected(topology.error());
+    // No scheduler is attached, so nobody reads these while they are written.
+    const_cast<gs_topology&>(*scheduler_.global<gs_topology>("topology")) = *topology;
+    topology_hotplugs_ = hotplugs;
+    return {};
   }
 
   void drop_link() {
@@ -379,6 +389,7 @@ class KernelBackend final : public Backend {
   Detectors signals_;
   SchedEvents sched_events_;
   ProcessTracker processes_{process_};
+  std::string topology_hotplugs_;  // the count of CPUs that came and went when the topology was read
   Support support_;
   std::vector<DetectorStatus> detectors_;
   bpf_link* link_ = nullptr;
