@@ -6,6 +6,7 @@
 #include "bpf/shared/input_times.bpf.h"
 #include "bpf/policy/deadline.h"
 #include "bpf/policy/histogram.h"
+#include "bpf/policy/inherit.h"
 #include "bpf/policy/preempt.h"
 
 static __always_inline void record_wait(struct task_ctx* tc, u64 now) {
@@ -101,5 +102,8 @@ __hidden void stopping(struct task_struct* p, bool runnable) {
   }
   tc->burst_avg_ns = gs_ewma4(tc->burst_avg_ns, tc->burst_ns);
   tc->burst_ns = 0;
-  if (tc->game) path_thread_sleeps(tc);
+  tc->loan = GS_LOAN_NONE;
+  if (!tc->game) return;
+  path_thread_sleeps(tc);
+  if (gs_lane_leads(tc->lane)) inherit_wait_begins(p, tc, now);
 }
