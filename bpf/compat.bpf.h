@@ -113,4 +113,26 @@ static inline __attribute__((always_inline)) bool compat_in_interrupt(void) {
   return count & 0x7fff0100;
 }
 
+/* In the body of bpf_for_each(): what scx_bpf_dsq_move() takes. */
+#define COMPAT_ITERATOR (&___it)
+
+/*
+ * The system call that the current thread p is in, and its first argument. ~0 where the machine's registers
+ * are not known to us.
+ */
+static inline __attribute__((always_inline)) u32 compat_system_call(struct task_struct* p, u64* first,
+                                                                    bool* is_32bit) {
+#ifdef __TARGET_ARCH_x86
+  struct pt_regs* regs = (struct pt_regs*)bpf_task_pt_regs(p);
+
+  *is_32bit = p->thread_info.status & 2; /* TS_COMPAT */
+  *first = *is_32bit ? (u32)regs->bx : regs->di;
+  return regs->orig_ax;
+#else
+  *is_32bit = false;
+  *first = 0;
+  return ~0U;
+#endif
+}
+
 #endif

@@ -105,15 +105,11 @@ int BPF_PROG(audio_ioctl_compat, struct file* file, unsigned int command) {
   return 0;
 }
 
-static __always_inline bool is_server(u32 tgid) {
-  return bpf_map_lookup_elem(&audio_servers, &tgid) != NULL;
-}
-
 SEC("fentry/eventfd_write")
 int BPF_PROG(audio_wakes, struct file* file) {
   u64 context = (u64)file->private_data, now;
 
-  if (!is_server(bpf_get_current_pid_tgid() >> 32)) return 0;
+  if (!is_audio_server(bpf_get_current_pid_tgid() >> 32)) return 0;
   now = bpf_ktime_get_ns();
   bpf_map_update_elem(&audio_wakers, &context, &now, BPF_ANY);
   return 0;
@@ -137,11 +133,12 @@ int BPF_PROG(audio_requested, struct socket* socket) {
 
   if (!sk) return 0;
   peer = sk->sk_peer_pid;
-  if (!peer || !is_server(peer->numbers[0].nr)) return 0;
+  if (!peer || !is_audio_server(peer->numbers[0].nr)) return 0;
   last_ns = bpf_sk_storage_get(&audio_sockets, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
   if (!last_ns) return 0;
   before = *last_ns;
   *last_ns = now = bpf_ktime_get_ns();
-  if (before && now - before < STREAM_NS && !is_server(bpf_get_current_pid_tgid() >> 32)) took_period(0);
+  if (before && now - before < STREAM_NS && !is_audio_server(bpf_get_current_pid_tgid() >> 32))
+    took_period(0);
   return 0;
 }

@@ -60,20 +60,21 @@ static __noinline struct gs_flow* flow_begins(struct sock* sk, const struct msgh
 
 static __always_inline void message(struct socket* socket, const struct msghdr* header, bool received,
                                     u64 bytes) {
-  struct task_struct* p = bpf_get_current_task_btf();
   struct sock* sk = socket->sk;
   struct gs_signals* signals;
+  struct task_struct* p;
   struct gs_flow* flow;
   u64 now;
 
-  if (!sk || p->flags & PF_KTHREAD_) return;
+  if (!sk) return;
   detector_counts(net_messages);
   flow = bpf_sk_storage_get(&flows, sk, NULL, 0);
   if (!flow) flow = flow_begins(sk, header, received);
   if (!flow) return;
   now = bpf_jiffies64() * tick_ns;
   gs_flow_message(flow, now, received, bytes);
-  if (!gs_flow_tells(flow, now, received, p->pid)) return;
+  p = bpf_get_current_task_btf();
+  if (!gs_flow_tells(flow, now, received, p->pid) || p->flags & PF_KTHREAD_) return;
   signals = signals_here(true);
   if (!signals) return;
   now = bpf_ktime_get_ns();

@@ -208,7 +208,7 @@ static __always_inline void launch(void) {
 
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(process_exec, struct task_struct* p, pid_t old_pid, struct linux_binprm* bprm) {
-  u32 tgid = p->tgid, one = 1, flags, dir_flags, *found, *mark;
+  u32 tgid = p->tgid, flags, dir_flags, *found, *mark;
   struct gs_game_process* process = bpf_map_lookup_elem(&game_processes, &tgid);
   struct gs_exec_dir dir = {.bits = GS_EXEC_DIR * 8};
   char name[GS_EXEC_NAME];
@@ -216,7 +216,7 @@ int BPF_PROG(process_exec, struct task_struct* p, pid_t old_pid, struct linux_bi
 
   if (process) member_execs(p, tgid, process);
   /* It may have been one under its old name. */
-  if (!bpf_map_delete_elem(&audio_servers, &tgid)) memberships_change();
+  if (set_audio_server(tgid, false)) memberships_change();
 
   __builtin_memcpy(name, p->comm, sizeof(name));
   found = bpf_map_lookup_elem(&exec_names, name);
@@ -229,7 +229,7 @@ int BPF_PROG(process_exec, struct task_struct* p, pid_t old_pid, struct linux_bi
   found = bpf_map_lookup_elem(&exec_dirs, &dir);
   dir_flags = found ? *found : 0;
   if (flags & GS_EXEC_AUDIO && dir_flags & GS_EXEC_DIR_SYSTEM) {
-    bpf_map_update_elem(&audio_servers, &tgid, &one, BPF_ANY);
+    set_audio_server(tgid, true);
     memberships_change();
   }
   if (flags & GS_EXEC_WATCHED && !mark) {
@@ -252,6 +252,6 @@ int BPF_PROG(process_exit, struct task_struct* p) {
 
   if (p->signal->live.counter != 0) return 0;
   leave(tgid);
-  bpf_map_delete_elem(&audio_servers, &tgid);
+  set_audio_server(tgid, false);
   return 0;
 }

@@ -30,6 +30,8 @@
  *   wlroots' loop, flips, game or no game    flip                 compositor
  *   a download's, 0.2 ms bursts              none: bulk           interactive
  *
+ * A name counts where no hook can tell, and then as what the hook would have seen.
+ *
  * Limits: a program may do all this for show. It gains a lane that share.h bounds, no more.
  */
 #ifndef GS_POLICY_CLASSIFY_H
@@ -55,10 +57,10 @@ enum gs_evidence {
   GS_EVIDENCE_LAUNCH = 0x800,  /* starts a game, has just been started as one, or is waited for by one */
 };
 
-/* Of a game's thread: a frame's path begins here. */
+/* Of a game's thread: a frame's path begins here; so it does at a name of a frame's thread. */
 #define GS_EVIDENCE_STARTS                                                                             \
   (GS_EVIDENCE_INPUT | GS_EVIDENCE_PERIODIC | GS_EVIDENCE_GPU | GS_EVIDENCE_FLIP | GS_EVIDENCE_FENCE | \
-   GS_EVIDENCE_COMMAND | GS_EVIDENCE_NAME)
+   GS_EVIDENCE_COMMAND)
 /* Found by path.h, and true as long as the thread is on the path. */
 #define GS_EVIDENCE_PATH (GS_EVIDENCE_WAKER | GS_EVIDENCE_PEER)
 
@@ -96,7 +98,7 @@ struct gs_facts {
   bool helps_launch; /* it is waited for by a thread that starts a game */
   bool input_woke;
   bool periodic;
-  bool named_frame, named_audio, named_network; /* by name, where no hook can tell */
+  bool named_frame, named_compositor, named_audio, named_network; /* by name, where no hook can tell */
 };
 
 GS_POLICY u64 gs_age(u64 now, u64 then) {
@@ -123,11 +125,14 @@ GS_POLICY u32 gs_evidence(const struct gs_facts* facts, u32 path) {
 
   if (facts->helps_launch || facts->ages.launch <= GS_LAUNCH_KEEP_NS) evidence |= GS_EVIDENCE_LAUNCH;
   if (facts->ages.flip <= GS_FLIP_KEEP_NS) evidence |= GS_EVIDENCE_FLIP;
+  if (facts->named_compositor) evidence |= GS_EVIDENCE_FLIP | GS_EVIDENCE_NAME;
   if (gs_brief_for_audio(facts->burst_avg_ns, facts->audio_period_ns)) {
     if (facts->audio_server || facts->ages.audio <= GS_AUDIO_KEEP_NS) evidence |= GS_EVIDENCE_AUDIO;
     if (facts->named_audio) evidence |= GS_EVIDENCE_AUDIO | GS_EVIDENCE_NAME;
   }
-  if (brief && facts->ages.net <= GS_NETWORK_KEEP_NS && facts->ages.bulk > facts->ages.net)
+  /* Of one that does both the game's is live, for its answers are waited for; another's can wait. */
+  if (brief && facts->ages.net <= GS_NETWORK_KEEP_NS &&
+      ((facts->game && facts->played) || facts->ages.bulk > GS_NETWORK_KEEP_NS))
     evidence |= GS_EVIDENCE_NETWORK;
   if (brief && facts->named_network) evidence |= GS_EVIDENCE_NETWORK | GS_EVIDENCE_NAME;
   if (!facts->game) return evidence;
@@ -139,6 +144,11 @@ GS_POLICY u32 gs_evidence(const struct gs_facts* facts, u32 path) {
   if (facts->ages.command <= GS_GPU_KEEP_NS) evidence |= GS_EVIDENCE_COMMAND;
   if (facts->named_frame) evidence |= GS_EVIDENCE_NAME;
   return evidence;
+}
+
+/* Of a game's thread. */
+GS_POLICY bool gs_starts_path(const struct gs_facts* facts, u32 evidence) {
+  return evidence & GS_EVIDENCE_STARTS || (evidence & GS_EVIDENCE_NAME && facts->named_frame);
 }
 
 /* The lane of a thread of no game of which no detector has seen anything: nearly all wake-ups of a machine.

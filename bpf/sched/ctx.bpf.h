@@ -38,6 +38,8 @@ struct cpu_ctx {
   u32 tid; /* of the running thread, from running() to stopping(); 0: the kernel chose it in bypass mode */
   u32 frame_arrivals_seen; /* of its LLC, when a thread of another lane last started here */
   u32 rescuing;            /* dispatch() has just served another lane because its turn was due */
+  u32 borrower;            /* thread that has urgency on loan (inherit.bpf.c) and waits in a queue; 0: none */
+  u64 borrower_dsq;        /* that queue */
   u32 bound_wait; /* somebody may wait in the CPU's own queue; set and cleared under the run queue's lock */
 } __attribute__((aligned(64)));
 
@@ -110,6 +112,11 @@ void task_weigh(struct task_struct* p, struct task_ctx* tc, u64 now);
 void path_join(struct task_ctx* tc, u32 hop, u64 now);
 void path_thread_wakes(struct task_struct* p, struct task_ctx* tc, bool by_interrupt, u64 now);
 void path_thread_sleeps(struct task_ctx* tc);
+
+/* inherit.bpf.c */
+int inherit_wait_begins(struct task_struct* p __arg_trusted, struct task_ctx* tc, u64 now);
+int inherit_serve(u64 now);
+void inherit_returns(struct task_ctx* tc);
 
 static __always_inline struct cpu_ctx* cpu_ctx_of(s32 cpu) {
   return &cpus[(u32)cpu % GS_MAX_CPUS];

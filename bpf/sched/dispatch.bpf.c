@@ -91,6 +91,7 @@ __hidden bool ends_urgency(struct task_ctx* tc, u64 burst_ns) {
     return false;
   count(burst_demotions);
   tc->lane = GS_LANE_NORMAL;
+  tc->loan = 0;
   tc->frame_until_ns = 0;
   tc->pattern.confidence = 0;
   tc->signals.audio_ns = 0;
@@ -192,6 +193,7 @@ __hidden void dispatch(s32 cpu, struct task_struct* prev) {
     }
     cc->others_served_ns = now;
   }
+  if (cc->borrower) inherit_serve(now);
   if (scx_bpf_dsq_nr_queued(DSQ_FRAME_BIT | llc) > 0 && serve(DSQ_FRAME_BIT | llc)) return;
   if (keep_urgent_thread(prev, cc, now)) return;
   if (topology.nr_llcs > 1 && balance(llc, now)) {

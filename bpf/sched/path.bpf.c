@@ -3,6 +3,7 @@
  * The frame's critical path: applies bpf/policy/path.h to wake-ups and sleeps.
  */
 #include "bpf/sched/ctx.bpf.h"
+#include "bpf/policy/inherit.h"
 #include "bpf/shared/maps.bpf.h"
 
 static __always_inline u64 keep_ns(u32 game) {
@@ -49,7 +50,12 @@ __hidden void path_thread_wakes(struct task_struct* p, struct task_ctx* tc, bool
     if (waker && waker->game == tc->game && waker->tid != tc->tid) {
       by_game = true;
       /* p's own lane is still that of its last wake-up: was it a frame thread when it went to sleep? */
-      if (gs_lane_leads(tc->lane) && tc->hop < GS_PATH_HOPS_MAX) {
+      if (gs_lane_leads(tc->lane) && waker->loan == GS_LOAN_LOCK) {
+        inherit_returns(waker); /* it was waited for as the lock's holder, this once */
+      } else if (gs_lane_leads(tc->lane) && tc->hop < GS_PATH_HOPS_MAX) {
+        if (waker->loan) inherit_returns(waker);
+        entry = waiter_of(tc->tid);
+        if (entry->tid == tc->tid) entry->waker = waker->tid;
         if (!gs_before(now, waker->frame_until_ns)) count(path_wakers);
         path_join(waker, tc->hop + 1, now);
         waker->evidence |= GS_EVIDENCE_WAKER;
@@ -82,6 +88,7 @@ __hidden void path_thread_sleeps(struct task_ctx* tc) {
     entry->tid = tc->tid;
     entry->waits = 0;
     entry->ended_by_game = 0;
+    entry->waker = 0;
   }
   entry->hop = tc->hop;
   gs_path_wait_begins(entry);

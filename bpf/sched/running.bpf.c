@@ -6,6 +6,7 @@
 #include "bpf/shared/input_times.bpf.h"
 #include "bpf/policy/deadline.h"
 #include "bpf/policy/histogram.h"
+#include "bpf/policy/inherit.h"
 #include "bpf/policy/preempt.h"
 
 static __always_inline void record_wait(struct task_ctx* tc, u64 now) {
@@ -58,6 +59,9 @@ __hidden void running(struct task_struct* p) {
     /* Served against the frame lane: nobody takes the CPU from it for this slice. */
     cc->rescuing = 0;
     cc->lane = GS_LANE_NONE;
+  } else if (cc->borrower && !gs_lane_urgent(tc->lane)) {
+    /* It finishes its slice here without dispatch() having been asked: somebody is waited for. */
+    scx_bpf_kick_cpu(bpf_get_smp_processor_id(), SCX_KICK_PREEMPT);
   } else if (!gs_lane_urgent(tc->lane) && cc->frame_arrivals_seen != llc->frame_arrivals) {
     /* A frame thread that looked for a CPU while this one was between two threads saw no victim here, and
      * queued: look at the queue again, once. */
@@ -104,5 +108,8 @@ __hidden void stopping(struct task_struct* p, bool runnable) {
   }
   tc->burst_avg_ns = gs_ewma4(tc->burst_avg_ns, tc->burst_ns);
   tc->burst_ns = 0;
-  if (tc->game) path_thread_sleeps(tc);
+  tc->loan = GS_LOAN_NONE;
+  if (!tc->game) return;
+  path_thread_sleeps(tc);
+  if (gs_lane_leads(tc->lane)) inherit_wait_begins(p, tc, now);
 }

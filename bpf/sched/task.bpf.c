@@ -47,7 +47,7 @@ static __always_inline void refresh_game(struct task_struct* p, struct task_ctx*
   game = process ? process->game : 0;
   stats = bpf_map_lookup_elem(&game_stats, &game);
   tc->game = stats && stats->parked ? 0 : game;
-  tc->audio_server = bpf_map_lookup_elem(&audio_servers, &tgid) != NULL;
+  tc->audio_server = is_audio_server(tgid);
   if (!tc->game) {
     tc->frame_until_ns = 0;
     tc->pattern.confidence = 0;
@@ -121,6 +121,7 @@ static __always_inline void gather(const struct task_struct* p, const struct tas
   facts->named_frame = named & GS_NAMED_FRAME;
   facts->named_audio = named & GS_NAMED_AUDIO;
   facts->named_network = named & GS_NAMED_NETWORK;
+  facts->named_compositor = named & GS_NAMED_COMPOSITOR;
 }
 
 /* What woke a game's thread, and what that says of it. */
@@ -180,7 +181,7 @@ __noinline u32 task_wakes(struct task_struct* p __arg_trusted, struct task_ctx* 
   tc->evidence = evidence_of(&facts, path);
   if (facts.game) {
     learn_period(tc, tc->evidence, now);
-    if (tc->evidence & GS_EVIDENCE_STARTS) path_join(tc, 0, now);
+    if (gs_starts_path(&facts, tc->evidence)) path_join(tc, 0, now);
     path_thread_wakes(p, tc, !waker_known || by_interrupt || facts.input_woke, now);
   }
   tc->lane = lane_of(&facts, tc->evidence, gs_before(now, tc->frame_until_ns));

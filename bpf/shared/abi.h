@@ -102,6 +102,9 @@ struct gs_gpu_card {
   unsigned int unused;
 };
 
+/* Map audio_servers: the kernel gives no higher ids (PID_MAX_LIMIT). */
+#define GS_PROCESS_IDS (4U << 20)
+
 /* Map thread_names: the first 15 bytes of a thread's name, without the number at its end -> enum gs_named. */
 #define GS_THREAD_NAME 16
 #define GS_MAX_THREAD_NAMES 256
@@ -109,6 +112,7 @@ enum gs_named {
   GS_NAMED_FRAME = 1,
   GS_NAMED_AUDIO = 2,
   GS_NAMED_NETWORK = 4,
+  GS_NAMED_COMPOSITOR = 8,
 };
 
 /* Map user_processes: effective user -> processes of all its games. */

@@ -61,13 +61,14 @@ struct {
   __uint(max_entries, 64 * 1024);
 } events SEC(".maps") __weak;
 
-/* Audio servers: thread-group id -> 1. Entered by the exec hook, or by the daemon for those that ran before.
- */
+/* Audio servers: a bit for each thread-group id there can be, 64 of them a value. Set by the exec hook, or by
+ * the daemon for those that ran before. */
 struct {
-  __uint(type, BPF_MAP_TYPE_HASH);
-  __uint(max_entries, 256);
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(map_flags, BPF_F_MMAPABLE); /* the daemon sets single bits in place */
+  __uint(max_entries, GS_PROCESS_IDS / 64);
   __type(key, u32);
-  __type(value, u32);
+  __type(value, u64);
 } audio_servers SEC(".maps") __weak;
 
 struct {
@@ -89,5 +90,25 @@ struct {
   __uint(type, BPF_MAP_TYPE_RINGBUF);
   __uint(max_entries, 256 * 1024);
 } process_events SEC(".maps") __weak;
+
+static __always_inline bool is_audio_server(u32 tgid) {
+  u32 at = tgid / 64;
+  u64* bits = bpf_map_lookup_elem(&audio_servers, &at);
+
+  return bits && *bits >> tgid % 64 & 1;
+}
+
+/* Returns whether that changed anything. */
+static __always_inline bool set_audio_server(u32 tgid, bool is) {
+  u32 at = tgid / 64;
+  u64 *bits = bpf_map_lookup_elem(&audio_servers, &at), bit = 1ULL << tgid % 64;
+
+  if (!bits || !(*bits & bit) == !is) return false;
+  if (is)
+    __sync_fetch_and_or(bits, bit);
+  else
+    __sync_fetch_and_and(bits, ~bit);
+  return true;
+}
 
 #endif

@@ -59,6 +59,7 @@ struct task_ctx {
   u8 input_lane;
   u8 hop;          /* distance from a thread that keeps time */
   u8 audio_server; /* valid as `game` is */
+  u8 loan;         /* enum gs_loan: it runs as a frame thread since one waits for it */
   u8 window;       /* its game had an input window open when it last woke */
 };
 

@@ -279,7 +279,9 @@ class KernelBackend final : public Backend {
     const auto without = [&](const char* detector, unsigned named) {
       return signals_.attached(detector) ? 0U : named;
     };
-    *scheduler_.global<unsigned>("names_that_count") = without("gpu", GS_NAMED_FRAME);
+    *scheduler_.global<unsigned>("names_that_count") = without("gpu", GS_NAMED_FRAME | GS_NAMED_COMPOSITOR) |
+                                                       without("audio", GS_NAMED_AUDIO) |
+                                                       without("network", GS_NAMED_NETWORK);
   }
 
   void load_scheduler(const Result<void>& process) {

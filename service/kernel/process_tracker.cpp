@@ -2,10 +2,12 @@
 #include "service/kernel/process_tracker.h"
 
 #include <bpf/bpf.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <charconv>
 #include <cstring>
@@ -244,9 +246,15 @@ void ProcessTracker::watch_launcher(pid_t tgid) {
 }
 
 void ProcessTracker::add_audio_server(pid_t tgid) {
-  const auto key = static_cast<uint32_t>(tgid);
-  const uint32_t one = 1;
-  bpf_map_update_elem(object_.map_fd("audio_servers"), &key, &one, BPF_ANY);
+  // In place, since the hooks set and clear others' bits meanwhile.
+  const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+  const std::size_t word = static_cast<std::size_t>(tgid) / 64 * sizeof(uint64_t);
+  void* const memory = ::mmap(nullptr, page, PROT_READ | PROT_WRITE, MAP_SHARED,
+                              object_.map_fd("audio_servers"), static_cast<off_t>(word / page * page));
+  if (memory == MAP_FAILED) return;
+  auto* const bits = reinterpret_cast<uint64_t*>(static_cast<char*>(memory) + word % page);
+  std::atomic_ref(*bits).fetch_or(1ULL << (static_cast<unsigned>(tgid) % 64));
+  ::munmap(memory, page);
 }
 
 void ProcessTracker::on_event(const void* data, std::size_t size, const Backend& listeners) {

@@ -27,6 +27,7 @@ gs_facts nobody() {
           .input_woke = false,
           .periodic = false,
           .named_frame = false,
+          .named_compositor = false,
           .named_audio = false,
           .named_network = false};
 }
@@ -40,7 +41,7 @@ gs_facts of_game() {
 // As the scheduler does: what starts a path puts its thread on it.
 u32 lane_of(const gs_facts& facts, u32 path = 0) {
   const u32 evidence = gs_evidence(&facts, path);
-  return gs_lane(&facts, evidence, path || (facts.game && evidence & GS_EVIDENCE_STARTS));
+  return gs_lane(&facts, evidence, path || (facts.game && gs_starts_path(&facts, evidence)));
 }
 
 struct Row {
@@ -83,7 +84,16 @@ TEST(Classify, AThreadOfTheGameThatIsPlayed) {
        },
        GS_EVIDENCE_GPU, GS_LANE_FRAME},
       {"network tick", [](auto& f) { f.ages.net = 16 * GS_MSEC; }, GS_EVIDENCE_NETWORK, GS_LANE_GAME_NETWORK},
-      {"downloads a patch", [](auto& f) { f.ages.net = f.ages.bulk = GS_MSEC; }, 0, GS_LANE_INTERACTIVE},
+      {"downloads a patch", [](auto& f) { f.ages.bulk = GS_MSEC; }, 0, GS_LANE_INTERACTIVE},
+      {"one thread for its server and a download, which was last",
+       [](auto& f) { f.ages.net = 16 * GS_MSEC, f.ages.bulk = GS_MSEC; }, GS_EVIDENCE_NETWORK,
+       GS_LANE_GAME_NETWORK},
+      {"the same, its server was last", [](auto& f) { f.ages.net = GS_MSEC, f.ages.bulk = 16 * GS_MSEC; },
+       GS_EVIDENCE_NETWORK, GS_LANE_GAME_NETWORK},
+      {"is called FMOD mixer thread, and no hook tells", [](auto& f) { f.named_audio = true; },
+       GS_EVIDENCE_AUDIO | GS_EVIDENCE_NAME, GS_LANE_GAME_AUDIO},
+      {"is called SteamNetworking, and no hook tells", [](auto& f) { f.named_network = true; },
+       GS_EVIDENCE_NETWORK | GS_EVIDENCE_NAME, GS_LANE_GAME_NETWORK},
       {"answers input", [](auto& f) { f.input_woke = f.window = true; }, GS_EVIDENCE_INPUT, GS_LANE_FRAME},
       {"keeps time", [](auto& f) { f.periodic = true; }, GS_EVIDENCE_PERIODIC, GS_LANE_FRAME},
       {"short bursts, hand on the input", [](auto& f) { f.window = true; }, 0, GS_LANE_GAME},
@@ -114,7 +124,11 @@ TEST(Classify, AThreadOfNoGame) {
       {"voice chat", [](auto& f) { f.ages.net = 20 * GS_MSEC; }, GS_EVIDENCE_NETWORK, GS_LANE_NETWORK},
       {"a download", [](auto& f) { f.ages.net = 9 * GS_MSEC, f.ages.bulk = GS_MSEC; }, 0,
        GS_LANE_INTERACTIVE},
+      {"a download that talks besides", [](auto& f) { f.ages.net = GS_MSEC, f.ages.bulk = 9 * GS_MSEC; }, 0,
+       GS_LANE_INTERACTIVE},
       {"is called RenderThread", [](auto& f) { f.named_frame = true; }, 0, GS_LANE_INTERACTIVE},
+      {"is called kwin_wayland, and no hook tells", [](auto& f) { f.named_compositor = true; },
+       GS_EVIDENCE_FLIP | GS_EVIDENCE_NAME, GS_LANE_COMPOSITOR},
       {"short bursts", [](auto&) {}, 0, GS_LANE_INTERACTIVE},
       {"just too long", [](auto& f) { f.burst_avg_ns = GS_MSEC; }, 0, GS_LANE_NORMAL},
       {"SCHED_IDLE", [](auto& f) { f.sched_idle = true, f.burst_avg_ns = 5 * GS_MSEC; }, 0,

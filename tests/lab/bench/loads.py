@@ -29,6 +29,13 @@ def clicks(hz: int, mouse: str, hogs: int, work_us: int = 0, beside: str = "") -
                 game=("--hz", hz, "--work-us", FRAME_WORK_US[hz], "--input", mouse, "--input-us", work_us), hogs=hogs)
 
 
+def lanes(hz: int, mouse: str, hogs: int) -> Load:
+    """A thread of each lane that a game has, which work as much as such threads do."""
+    return Load(f"{hz} Hz, {f'{hogs} hogs + fork storm' if hogs else 'idle machine'}",
+                game=("--hz", hz, "--work-us", FRAME_WORK_US[hz], "--audio", "--audio-us", 50, "--input", mouse, "--input-us", 300),
+                hogs=hogs, storms=3 if hogs else 0)
+
+
 def idle(hz: int) -> Load:
     """One frame thread and nothing else."""
     return Load(f"{hz} Hz, idle machine", game=("--hz", hz, "--work-us", FRAME_WORK_US[hz]))

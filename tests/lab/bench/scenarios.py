@@ -119,6 +119,17 @@ def clicks(context: Context) -> list[Figure]:
     return rows
 
 
+def lanes(context: Context) -> list[Figure]:
+    """From wake-up to running, by lane."""
+    rows = []
+    subprocess.run(["modprobe", "-a", "uinput", "evdev"], capture_output=True)  # built in, perhaps
+    with context.guest.running("mouse", "--hz", 125) as device:
+        for hogs in (16, 0):
+            load = loads.lanes(60, device, hogs)
+            rows += figures.lanes_figures(load.name, compare(context, load), context.guest.kernel, idle=not hogs)
+    return rows
+
+
 def start_mouse(guest: Guest, screen: Screen) -> str | None:
     """The event device of a mouse that moves at 1000 Hz; None where the kernel has no uinput."""
     subprocess.run(["modprobe", "-a", "uinput", "evdev"], capture_output=True)  # built in, perhaps

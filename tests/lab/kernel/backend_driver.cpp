@@ -214,7 +214,7 @@ class Driver {
                 {"played", std::exchange(played_, json::array())}};
       return told;
     }
-    if (command == "audio") return keys("audio_servers");
+    if (command == "audio") return audio_servers();
     if (command == "room") return room(words);
     if (command == "explain") return explain(words);
     if (command == "forget-card") return forget_card(words);
@@ -260,13 +260,15 @@ class Driver {
     return answer_of({});
   }
 
-  static json keys(const char* map) {
+  static json audio_servers() {
     json list = json::array();
-    uint32_t key = 0;
-    const int fd = map_fd(map);
-    for (int error = bpf_map_get_next_key(fd, nullptr, &key); error == 0;
-         error = bpf_map_get_next_key(fd, &key, &key))
-      list.push_back(key);
+    const int fd = map_fd("audio_servers");
+    for (uint32_t at = 0; at < GS_PROCESS_IDS / 64; at++) {
+      uint64_t bits = 0;
+      if (bpf_map_lookup_elem(fd, &at, &bits) != 0) break;
+      for (uint32_t bit = 0; bits != 0; bit++, bits >>= 1)
+        if ((bits & 1) != 0) list.push_back(at * 64 + bit);
+    }
     return list;
   }
 

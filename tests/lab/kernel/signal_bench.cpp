@@ -4,8 +4,8 @@
 // output; times are nanoseconds, and measuring itself is subtracted. Needs root; no other gamesched may run.
 //
 //   network     a message in each of the hooks: a live conversation over UDP, a bulk transfer over TCP
-//   servers     the look-up of an audio server, in a hash of all CPUs and in one of each CPU, on every CPU at
-//               once
+//   servers     the look-up of an audio server, in a table with a bit a process, in a hash of all CPUs and in
+//               one of each CPU, on every CPU at once
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <netinet/in.h>
@@ -21,6 +21,7 @@
 #include <thread>
 #include <vector>
 
+#include "bpf/shared/abi.h"
 #include "service/kernel/loader.h"
 #include "service/util/fd.h"
 #include "tests/lab/kernel/bpf_cost.h"
@@ -141,10 +142,14 @@ json servers() {
   json result;
   const int cpus = libbpf_num_possible_cpus();
   for (const auto& [name, type] :
-       {std::pair("global", BPF_MAP_TYPE_HASH), std::pair("per_cpu", BPF_MAP_TYPE_PERCPU_HASH)}) {
-    const UniqueFd map(bpf_map_create(type, "servers", sizeof(uint32_t), sizeof(uint32_t), 256, nullptr));
+       {std::pair("bits", BPF_MAP_TYPE_ARRAY), std::pair("hash", BPF_MAP_TYPE_HASH),
+        std::pair("per_cpu", BPF_MAP_TYPE_PERCPU_HASH)}) {
+    const bool bits = type == BPF_MAP_TYPE_ARRAY;
+    const UniqueFd map(bpf_map_create(type, "servers", sizeof(uint32_t),
+                                      bits ? sizeof(uint64_t) : sizeof(uint32_t),
+                                      bits ? GS_PROCESS_IDS / 64 : 256, nullptr));
     if (!map) fail("cannot make a map");
-    for (uint32_t server = 1000; server < 1008; server++) {
+    for (uint32_t server = 1000; server < 1008 && !bits; server++) {
       const std::vector<uint64_t> ones(static_cast<std::size_t>(cpus), 1);
       if (bpf_map_update_elem(map.get(), &server, ones.data(), BPF_ANY) != 0) fail("cannot fill a map");
     }

@@ -232,6 +232,37 @@ class Gpu(BackendTest):
         self.driver.ask("remove", GAME)
         self.assertEqual(self.after(lambda: set_name("RenderDocker"))["evidence"], [])
 
+    def by_name(self, detector, name, game=True):
+        """What a thread of that name is without the detector that would see it, and what with it."""
+        def body():
+            set_name(name)
+            for turn in range(12):  # until it is known to run briefly: it has just started; keeping no time
+                time.sleep(0.001 * (1 + turn * 5 % 12))
+
+        found = self.after(body, game)
+        self.driver.ask("remove", GAME)
+        self.driver.ask("switch-off", detector)
+        self.addCleanup(self.driver.ask, "switch-off")
+        return self.after(body, game), found
+
+    def test_GPU8_a_compositor_by_name_where_no_hook_tells(self):
+        self.attach()
+        without, found = self.by_name("gpu", "kwin_wayland", game=False)
+        self.assertEqual((without["lane"], without["evidence"]), ("compositor", ["flip", "name"]))
+        self.assertEqual(found["evidence"], [])
+
+    def test_AU5_an_audio_thread_by_name_where_no_hook_tells(self):
+        self.attach()
+        without, found = self.by_name("audio", "SDLAudioP2")
+        self.assertEqual((without["lane"], without["evidence"]), ("game_audio", ["audio", "name"]))
+        self.assertEqual(found["evidence"], [])
+
+    def test_NET4_a_network_thread_by_name_where_no_hook_tells(self):
+        self.attach()
+        without, found = self.by_name("network", "SteamNetworking")
+        self.assertEqual((without["lane"], without["evidence"]), ("game_network", ["network", "name"]))
+        self.assertEqual(found["evidence"], [])
+
     def test_a_detector_that_is_switched_off_sees_nothing_until_it_is_on_again(self):
         card = card_of("vgem")
         self.attach()

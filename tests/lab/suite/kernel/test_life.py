@@ -6,7 +6,7 @@ import pathlib
 import signal
 import time
 
-from backend import CPUS, BackendTest, Cells, count_up, shared_driver
+from backend import CPUS, BackendTest, Cells, count_up, pinned, shared_driver
 from lab import Driver, DriverError, first_line, kernel_ops, kernel_state, wait_until, SCHED_EXT
 
 
@@ -63,6 +63,33 @@ class Life(BackendTest):
                 cpu.write_text("1")
                 all_work()
                 self.assert_still_attached()
+
+    def test_POL6_a_thread_bound_to_a_cpu_that_goes(self):
+        """The kernel lets it run elsewhere; it waited in a queue that no CPU serves any more."""
+        cells = Cells(3)
+        bound = [self.fork(pinned(CPUS[-1], lambda at=at: count_up(cells, at))) for at in range(3)]
+        all_work = self.hogs()
+        self.attach()
+        cpu = pathlib.Path(f"/sys/devices/system/cpu/cpu{CPUS[-1]}/online")
+        self.addCleanup(cpu.write_text, "1")
+
+        def bound_work():
+            before = [cells[at] for at in range(3)]
+            wait_until(lambda: f"each bound thread to go on: {[cells[at] - before[at] for at in range(3)]}",
+                       lambda: all(cells[at] > before[at] for at in range(3)))
+
+        for number in range(3):
+            with self.subTest(number=number):
+                bound_work()
+                cpu.write_text("0")
+                bound_work()
+                all_work()
+                self.assert_still_attached()
+                cpu.write_text("1")
+                for pid in bound:
+                    os.sched_setaffinity(pid, {CPUS[-1]})
+        bound_work()
+        self.assert_still_attached()
 
     def test_attaching_while_a_cpu_is_away(self):
         cpu = pathlib.Path(f"/sys/devices/system/cpu/cpu{CPUS[-1]}/online")

@@ -30,6 +30,16 @@ def run(*argv, check=True, **options):
     return done
 
 
+def audio_servers_among(pids):
+    """Those that are marked as audio servers in the service's map: 64 process ids a value."""
+    def marked(pid):
+        key = [str(byte) for byte in (pid // 64).to_bytes(4, "little")]
+        found = json.loads(run("bpftool", "-j", "map", "lookup", "name", "audio_servers", "key", *key).stdout)
+        return int.from_bytes(bytes(int(byte, 16) for byte in found["value"]), "little") >> pid % 64 & 1
+
+    return {pid for pid in pids if marked(pid)}
+
+
 def systemctl(*words):
     return run("systemctl", *words).stdout.strip()
 

@@ -1,21 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """AU-1, AU-2, AU-4: PipeWire and WirePlumber as a user's own, with a client that plays."""
 
-import json
 import os
 import sys
 
 from lab import PROGRAMS, Driver, wait_until
-from service import ServiceTest, run
+from service import ServiceTest, audio_servers_among
 
 sys.path.append(str(PROGRAMS))
 import sound  # noqa: E402, beside the bench, which uses it too
-
-
-def audio_servers():
-    """The processes in the service's map."""
-    entries = json.loads(run("bpftool", "-j", "map", "dump", "name", "audio_servers").stdout)
-    return {int.from_bytes(bytes(int(byte, 16) for byte in entry["key"]), "little") for entry in entries}
 
 
 def threads_of(process):
@@ -31,18 +24,18 @@ class Sound(ServiceTest):
     def test_AU2_servers_are_known_when_they_start_and_restart(self):
         session = self.session(client=False)
         first = {session.server.pid, session.manager.pid}
-        self.assertLessEqual(first, audio_servers())
+        self.assertEqual(audio_servers_among(first), first)
         session.end(session.manager)
         session.end(session.server)
-        wait_until(lambda: f"none of {first} in {audio_servers()}", lambda: not first & audio_servers(), interval_s=0.1)
+        wait_until(lambda: f"{audio_servers_among(first)} to be none any more", lambda: not audio_servers_among(first), interval_s=0.1)
         session.start_server()
-        self.assertLessEqual({session.server.pid, session.manager.pid}, audio_servers())
+        again = {session.server.pid, session.manager.pid}
+        self.assertEqual(audio_servers_among(again), again)
 
     def test_AU2_servers_that_run_already_when_the_service_starts(self):
         session = self.session(client=False)
         self.restart()
-        wait_until(lambda: f"{session.server.pid} in {audio_servers()}", lambda: session.server.pid in audio_servers(),
-                   interval_s=0.1)
+        wait_until("the server to be known", lambda: audio_servers_among({session.server.pid}), interval_s=0.1)
 
     def test_AU4_a_client_is_audio_by_the_cycle_that_it_takes_part_in(self):
         driver = Driver()

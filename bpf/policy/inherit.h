@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Whom a frame thread that goes to sleep waits for.
+ *
+ * Problem: a thread that streams or compiles holds a lock, is pre-empted, and waits its turn behind
+ * everybody. The frame thread that wants the lock waits as long: its urgency is worth nothing.
+ *
+ * How: a lock that others wait for mostly says who has it, in the word that they wait on or near it.
+ *
+ *   who                               word                      the owner stands
+ *   glibc, pthread_mutex_t            2                         two words on
+ *   PI and robust mutexes, musl       its bit 31 is set         in the bits below 30
+ *   condition, semaphore, event       anything else             nowhere
+ *
+ * Of a wait that no lock explains (a pipe, an eventfd, a condition) it is known who ended the last one: while
+ * that thread is on the frame's path (path.h) it is taken to end this one too. Nobody ends a wait for time.
+ *
+ * Whoever is found has the urgency until it wakes the one that waits, and for one burst at the most.
+ *
+ * Limits: a word that only looks like a lock's lends to a thread of the same game, for one burst. Wine's own
+ * locks and its kernel objects name no thread of Linux's: for those there is path.h, which knows the thread
+ * from the second time on.
+ */
+#ifndef GS_POLICY_INHERIT_H
+#define GS_POLICY_INHERIT_H
+
+#include "bpf/policy/base.h"
+
+enum gs_wait_for {
+  GS_WAIT_FOR_ANYBODY = 0,
+  GS_WAIT_FOR_LOCK = 1,
+  GS_WAIT_FOR_TIME = 2,
+};
+
+/* What a thread that has urgency on loan was waited for. */
+enum gs_loan {
+  GS_LOAN_NONE = 0,
+  GS_LOAN_LOCK = 1,
+  GS_LOAN_WAKER = 2,
+};
+
+#define GS_LOCK_WORDS 3
+
+/* By x86's numbers of system calls. */
+GS_POLICY u32 gs_wait_for(u32 call, bool is_32bit) {
+  if (is_32bit) {
+    if (call == 240 || call == 422) return GS_WAIT_FOR_LOCK; /* futex, futex_time64 */
+    /* nanosleep, clock_nanosleep, clock_nanosleep_time64 */
+    return call == 162 || call == 267 || call == 407 ? GS_WAIT_FOR_TIME : GS_WAIT_FOR_ANYBODY;
+  }
+  if (call == 202) return GS_WAIT_FOR_LOCK;                                  /* futex */
+  return call == 35 || call == 230 ? GS_WAIT_FOR_TIME : GS_WAIT_FOR_ANYBODY; /* nanosleep, clock_nanosleep */
+}
+
+/* The thread (as its own process counts them) that holds the lock at these words; 0: none is named. */
+GS_POLICY u32 gs_lock_owner(const u32 words[GS_LOCK_WORDS]) {
+  if (words[0] >> 31) return words[0] & 0x3fffffff; /* FUTEX_WAITERS, FUTEX_TID_MASK */
+  return words[0] == 2 ? words[2] : 0;
+}
+
+#endif

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Loans of urgency: applies bpf/policy/inherit.h when a frame thread goes to sleep, and ends a loan when it
+ * is woken. Nobody else pays: the CPU that it leaves looks for the borrower once, if that waits in a queue.
+ */
+#include "bpf/sched/ctx.bpf.h"
+#include "bpf/policy/inherit.h"
+
+#define LOOKS_AT 64 /* queued threads: who waits behind more has a shorter way by its own turn than by this \
+                     */
+
+static __always_inline void lend(struct task_struct* p, const struct task_ctx* lender, struct cpu_ctx* cc,
+                                 u32 loan, u64 now) {
+  struct task_ctx* tc = task_ctx_of(p);
+  s32 cpu;
+
+  if (!tc || tc->game != lender->game || tc->tid == lender->tid || gs_lane_urgent(tc->lane)) return;
+  if (loan == GS_LOAN_WAKER && !gs_before(now, tc->frame_until_ns)) return;
+  cpu = scx_bpf_task_cpu(p);
+  if (scx_bpf_task_running(p)) {
+    cpu_ctx_of(cpu)->lane = GS_LANE_FRAME;
+  } else if (tc->runnable_ns) {
+    cc->borrower = tc->tid;
+    cc->borrower_dsq = p->nr_cpus_allowed == 1 ? DSQ_CPU_BIT | cpu : tc->llc;
+  } else {
+    /* It sleeps itself: urgent from when it wakes. */
+    if (loan == GS_LOAN_LOCK) path_join(tc, lender->hop + 1, now);
+    return;
+  }
+  tc->lane = GS_LANE_FRAME;
+  tc->loan = loan;
+  tc->burst_ns = 0; /* how long it ran for itself says nothing of what it is waited for */
+  count(loans);
+}
+
+/* p, a frame thread, goes to sleep here. */
+__noinline int inherit_wait_begins(struct task_struct* p __arg_trusted, struct task_ctx* tc, u64 now) {
+  struct task_struct* other;
+  struct gs_waiter* entry;
+  u32 words[GS_LOCK_WORDS], wait_for, call, tid = 0;
+  bool is_32bit;
+  u64 word;
+
+  if (!tc || tc->hop >= GS_PATH_HOPS_MAX || bpf_get_current_task_btf() != p) return 0;
+  call = compat_system_call(p, &word, &is_32bit);
+  wait_for = gs_wait_for(call, is_32bit);
+  if (wait_for == GS_WAIT_FOR_TIME) return 0;
+  if (wait_for == GS_WAIT_FOR_LOCK && !bpf_probe_read_user(words, sizeof(words), (const void*)word))
+    tid = gs_lock_owner(words);
+  if (tid) {
+    other = bpf_task_from_vpid(tid);
+    if (!other) return 0;
+    lend(other, tc, this_cpu_ctx(), GS_LOAN_LOCK, now);
+    bpf_task_release(other);
+    return 0;
+  }
+  entry = waiter_of(tc->tid);
+  if (entry->tid != tc->tid || !entry->waker) return 0;
+  other = bpf_task_from_pid(entry->waker);
+  if (!other) return 0;
+  lend(other, tc, this_cpu_ctx(), GS_LOAN_WAKER, now);
+  bpf_task_release(other);
+  return 0;
+}
+
+/* The CPU that the lender left looks for work: the borrower goes to the urgent ones' queue. */
+__noinline int inherit_serve(u64 now) {
+  struct cpu_ctx* cc = this_cpu_ctx();
+  s32 here = bpf_get_smp_processor_id();
+  u32 borrower = cc->borrower, looked_at = 0, llc;
+  struct task_struct* next;
+  struct task_ctx* tc;
+
+  cc->borrower = 0;
+  bpf_for_each(scx_dsq, next, cc->borrower_dsq, 0) {
+    if (next->pid == borrower) {
+      tc = task_ctx_of(next);
+      if (!tc || !tc->loan) break; /* returned meanwhile */
+      llc = bpf_cpumask_test_cpu(here, next->cpus_ptr) ? cc->llc : tc->llc;
+      if (!bpf_cpumask_test_cpu(here, next->cpus_ptr))
+        scx_bpf_kick_cpu(scx_bpf_task_cpu(next), SCX_KICK_PREEMPT);
+      scx_bpf_dsq_move_set_slice(COMPAT_ITERATOR, tunables.slice_frame_ns);
+      scx_bpf_dsq_move_set_vtime(COMPAT_ITERATOR, now);
+      scx_bpf_dsq_move_vtime(COMPAT_ITERATOR, next, DSQ_FRAME_BIT | llc, 0);
+      break;
+    }
+    if (++looked_at >= LOOKS_AT) break;
+  }
+  return 0;
+}
+
+/* The current thread, which runs on a loan, has woken who lent it. */
+__hidden void inherit_returns(struct task_ctx* tc) {
+  tc->loan = GS_LOAN_NONE;
+  tc->lane = GS_LANE_NORMAL;
+  this_cpu_ctx()->lane = GS_LANE_NORMAL;
+}

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// Who holds what a frame thread waits for.
+#include <gtest/gtest.h>
+
+#include <pthread.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cstring>
+
+#include "bpf/policy/inherit.h"
+
+namespace gamesched::tests {
+namespace {
+
+u32 owner(u32 word, u32 count, u32 third) {
+  const u32 words[GS_LOCK_WORDS] = {word, count, third};
+  return gs_lock_owner(words);
+}
+
+TEST(Inherit, LocksNameTheirOwner) {
+  EXPECT_EQ(owner(2, 0, 4711), 4711U) << "glibc";
+  EXPECT_EQ(owner(0x80000000U | 4711, 0, 99), 4711U) << "PI, robust, musl";
+  EXPECT_EQ(owner(0xc0000000U | 4711, 0, 99), 4711U) << "its owner died";
+}
+
+TEST(Inherit, OtherWordsNameNobody) {
+  EXPECT_EQ(owner(0, 0, 4711), 0U) << "free";
+  EXPECT_EQ(owner(1, 0, 4711), 0U) << "held, and nobody waits";
+  EXPECT_EQ(owner(4711, 0, 4711), 0U) << "a condition's count";
+}
+
+TEST(Inherit, TheLibraryKeepsTheOwnerWhereWeLook) {
+  pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+  ASSERT_EQ(pthread_mutex_lock(&mutex), 0);
+  u32 words[GS_LOCK_WORDS];
+  std::memcpy(words, &mutex, sizeof(words));
+  EXPECT_EQ(words[0], 1U) << "the word that others would wait on";
+  words[0] = 2;  // as they set it
+  EXPECT_EQ(gs_lock_owner(words), static_cast<u32>(::gettid()));
+  pthread_mutex_unlock(&mutex);
+}
+
+TEST(Inherit, KindsOfWaits) {
+  EXPECT_EQ(gs_wait_for(202, false), GS_WAIT_FOR_LOCK);
+  EXPECT_EQ(gs_wait_for(230, false), GS_WAIT_FOR_TIME);
+  EXPECT_EQ(gs_wait_for(0, false), GS_WAIT_FOR_ANYBODY) << "read";
+  EXPECT_EQ(gs_wait_for(~0U, false), GS_WAIT_FOR_ANYBODY) << "no system call";
+  EXPECT_EQ(gs_wait_for(240, true), GS_WAIT_FOR_LOCK);
+  EXPECT_EQ(gs_wait_for(407, true), GS_WAIT_FOR_TIME);
+  EXPECT_EQ(gs_wait_for(202, true), GS_WAIT_FOR_ANYBODY) << "the other table's number";
+#ifdef __x86_64__
+  EXPECT_EQ(gs_wait_for(SYS_futex, false), GS_WAIT_FOR_LOCK);
+  EXPECT_EQ(gs_wait_for(SYS_clock_nanosleep, false), GS_WAIT_FOR_TIME);
+  EXPECT_EQ(gs_wait_for(SYS_nanosleep, false), GS_WAIT_FOR_TIME);
+#endif
+}
+
+}  // namespace
+}  // namespace gamesched::tests
