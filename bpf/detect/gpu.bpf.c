@@ -26,7 +26,7 @@
 char LICENSE[] SEC("license") = "GPL";
 
 #define MAJOR_DRM 226
-#define MAJOR_NVIDIA                                                                    \
+#define MAJOR_NVIDIA \
   195 /* its render devices; "nvidia-uvm" has a number of its own and moves memory only \
        */
 #define MINOR_BITS 20

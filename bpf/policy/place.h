@@ -81,8 +81,8 @@ GS_POLICY bool gs_taken_lately(u64 now_ns, u64 taken_ns) {
   return taken_ns && now_ns - taken_ns < GS_TAKEN_LATELY_NS;
 }
 
-GS_POLICY u64 gs_place_score(u32 waking, u32 running, u32 sibling_running, bool best_for_it, bool taken_lately,
-                             bool ran_here, u64 has_run_ns) {
+GS_POLICY u64 gs_place_score(u32 waking, u32 running, u32 sibling_running, bool best_for_it,
+                             bool taken_lately, bool ran_here, u64 has_run_ns) {
   u64 score = gs_victim_score(waking, running, has_run_ns);
 
   if (!score) return 0;

@@ -168,7 +168,8 @@ __noinline u32 task_wakes(struct task_struct* p __arg_trusted, struct task_ctx* 
   if (state) refresh_game(p, tc, state);
   if (state && gs_before(now, state->launch_until_ns) && waker_known && !compat_in_interrupt())
     launch_wakes(tc, now);
-  if (!tc->game && !tc->audio_server && !gs_before(now, tc->help_until_ns) && !seen_by_a_detector(&tc->signals)) {
+  if (!tc->game && !tc->audio_server && !gs_before(now, tc->help_until_ns) &&
+      !seen_by_a_detector(&tc->signals)) {
     tc->lane = gs_lane_of_nobody(p->policy == SCHED_IDLE, tc->burst_avg_ns, tunables.interactive_burst_ns);
     tc->evidence = 0;
     tc->window = 0;

@@ -73,7 +73,8 @@ InputWatch::~InputWatch() {
 }
 
 std::optional<uint32_t> InputWatch::known_lane(uint32_t number) const {
-  const auto record = read_file(udev_records_ / (std::string(record_name) + std::to_string(number)), record_max_bytes);
+  const auto record =
+      read_file(udev_records_ / (std::string(record_name) + std::to_string(number)), record_max_bytes);
   // Without udev nobody will ever know.
   if (!record) return file_exists(udev_records_) ? std::nullopt : std::optional<uint32_t>(GS_INPUT_NONE);
   return lane_of_udev_record(*record);
@@ -112,8 +113,7 @@ void InputWatch::wait_for_udev(bool wait) {
   inotify_ = UniqueFd(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
   // udev writes a record beside its place and moves it there. Without a watch (the user's are used up, say)
   // the device is looked at again when the next question comes.
-  if (!inotify_ ||
-      ::inotify_add_watch(inotify_.get(), udev_records_.c_str(), IN_MOVED_TO) < 0) {
+  if (!inotify_ || ::inotify_add_watch(inotify_.get(), udev_records_.c_str(), IN_MOVED_TO) < 0) {
     inotify_.reset();
     return;
   }

@@ -217,8 +217,7 @@ uint32_t ProcessTracker::game_of(pid_t tgid) const {
 void ProcessTracker::set_filter(const ExecFilter& filter) {
   static_assert(ExecFilter::ignored == GS_EXEC_IGNORED && ExecFilter::reported == GS_EXEC_REPORTED &&
                 ExecFilter::watched == GS_EXEC_WATCHED && ExecFilter::audio == GS_EXEC_AUDIO &&
-                ExecFilter::launch == GS_EXEC_LAUNCH &&
-                ExecFilter::reported_dir == GS_EXEC_DIR_REPORTED &&
+                ExecFilter::launch == GS_EXEC_LAUNCH && ExecFilter::reported_dir == GS_EXEC_DIR_REPORTED &&
                 ExecFilter::system_dir == GS_EXEC_DIR_SYSTEM);
   std::vector<std::pair<ExecName, uint32_t>> names;
   for (const auto& [name, flags] : filter.names) {

@@ -203,7 +203,8 @@ json flood(Kernel& kernel) {
     if (i == packets / 2) away = true;
     const uint64_t written = static_cast<uint64_t>(now_ns());
     mice[static_cast<std::size_t>(i) % mice.size()]->move();
-    const uint64_t until = *static_cast<const volatile unsigned long long*>(&shared->window_until_ns[GS_INPUT_MOUSE]);
+    const uint64_t until =
+        *static_cast<const volatile unsigned long long*>(&shared->window_until_ns[GS_INPUT_MOUSE]);
     if (until < written + window_ns) missed++;
   }
   while (away) sleep_until(now_ns() + 10'000'000);
@@ -313,8 +314,8 @@ json daemon(Kernel& kernel) {
   json result;
   VirtualMouse mouse;
   // Exact latencies of single packets, read as the service reads them.
-  result["latency"] = read_rings(Way::EpollLevel, false,
-                                 [&] { paced(1000, ns_per_s / 100, [&](int) { mouse.move(); }); });
+  result["latency"] =
+      read_rings(Way::EpollLevel, false, [&] { paced(1000, ns_per_s / 100, [&](int) { mouse.move(); }); });
   std::atomic<bool> stop = false, ready = false;
   int64_t cpu_ns = 0, idle_turns = 0, turns = 0;
   std::thread service([&] {
