@@ -196,7 +196,7 @@ TEST(ClassifyProperties, UrgencyIsEarned) {
     const auto age = [&] { return random.between(0, 3 - 1) ? random.between(0, 2 * GS_SEC - 1) : never; };
     const auto maybe = [&] { return random.between(0, 2 - 1) == 1; };
     gs_facts facts = nobody();
-    facts.ages = {age(), age(), age(), age(), age(), age(), age()};
+    facts.ages = {age(), age(), age(), age(), age(), age(), age(), age()};
     facts.burst_avg_ns = random.between(0, 40 * GS_MSEC - 1);
     facts.audio_period_ns = random.between(0, 25 * GS_MSEC - 1);
     facts.sched_idle = maybe(), facts.game = maybe(), facts.played = maybe(), facts.window = maybe();
@@ -206,16 +206,16 @@ TEST(ClassifyProperties, UrgencyIsEarned) {
     if (facts.sched_idle) {
       ASSERT_EQ(lane, GS_LANE_BACKGROUND);
     }
-    if (!facts.game && !(evidence & (GS_EVIDENCE_AUDIO | GS_EVIDENCE_FLIP))) {
+    if (!facts.game && !(evidence & (GS_EVIDENCE_AUDIO | GS_EVIDENCE_FLIP | GS_EVIDENCE_LAUNCH))) {
       ASSERT_FALSE(gs_lane_urgent(lane));
     }
-    if (facts.burst_avg_ns > 17 * GS_MSEC && facts.ages.flip == never) {
+    if (facts.burst_avg_ns > 17 * GS_MSEC && facts.ages.flip == never && !(evidence & GS_EVIDENCE_LAUNCH)) {
       ASSERT_FALSE(gs_lane_urgent(lane));
     }
     if (lane == GS_LANE_COMPOSITOR) {
       ASSERT_TRUE(evidence & GS_EVIDENCE_FLIP);
     }
-    if (lane == GS_LANE_GAME_NETWORK) {
+    if (lane == GS_LANE_GAME_NETWORK && !(evidence & GS_EVIDENCE_LAUNCH)) {
       ASSERT_LT(facts.burst_avg_ns, facts.interactive_burst_ns);
     }
   }

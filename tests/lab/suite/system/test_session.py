@@ -8,12 +8,13 @@ import pathlib
 from lab import kernel_ops, kernel_state, wait_until
 from service import PLAYER, ServiceTest, Session, games, properties, run, state, systemctl, wait_for_kernel, wait_for_state
 
-# Its main thread wakes all the time, so its lane is up to date.
+# Its main thread wakes all the time, so what the scheduler knows of it is up to date.
 RESTLESS = ("sh", "-c", "while :; do sleep 0.1; done")
 
 
-def lane_of(pid):
-    return json.loads(run("gameschedctl", "explain", "--json", pid).stdout)["lane"]
+def scheduled_as(pid):
+    """The game that the kernel takes a process for; None: any program."""
+    return json.loads(run("gameschedctl", "explain", "--json", pid).stdout)[0]["game"]
 
 
 class Sessions(ServiceTest):
@@ -60,17 +61,17 @@ class Sessions(ServiceTest):
         own, = games()
         scheduled = lambda wanted: wait_until(f"Scheduled to be {wanted}", lambda: properties(own["path"])["Scheduled"] == wanted,
                                               interval_s=0.1)
-        lane = lambda wanted: wait_until(lambda: f"lane {wanted}, it is {lane_of(own['pid'])!r}",
-                                         lambda: lane_of(own["pid"]) == wanted, interval_s=0.1)
+        kernel_says = lambda wanted: wait_until(lambda: f"{wanted}, it is {scheduled_as(own['pid'])}",
+                                                lambda: scheduled_as(own["pid"]) == wanted, interval_s=0.1)
         scheduled(True)
-        lane("game")
+        kernel_says(own["path"])
         other = Session(self, "other", "sleep", "1000", name="lab-other", vt=2)
         # Who is away is nobody's special while another's game runs (root's here, who has no seat to leave)...
         rooted = self.playing()
         other.in_front()
         scheduled(False)
         wait_for_kernel("enabled")
-        lane("normal")
+        kernel_says(None)
         # ... and nothing is scheduled for one who is away alone.
         self.stop(rooted)
         wait_for_state("standby")
@@ -79,7 +80,7 @@ class Sessions(ServiceTest):
         player.in_front()
         scheduled(True)
         wait_for_state("active")
-        lane("game")
+        kernel_says(own["path"])
 
     def test_nobody_registers_what_belongs_to_another_user(self):
         """polkit would ask the user at the screen for an administrator's password; without an agent it says no."""
