@@ -71,6 +71,7 @@ __hidden s32 cpus_init(void) {
     cc->rescuing = 0;
     cc->tid = 0;
     cc->bound_wait = 0;
+    cc->away = 0;
     error = scx_bpf_create_dsq(DSQ_CPU_BIT | i, -1);
     if (error) return error;
   }
@@ -90,14 +91,22 @@ __hidden void cpu_goes_online(s32 cpu) {
   unsigned long long no_arguments = 0;
 
   cc->lane = GS_LANE_NONE;
+  cc->away = 0;
   cc->others_served_ns = bpf_ktime_get_ns();
   if ((topology.nr_llcs > 1 || topology.nr_for_games) &&
       !(topology.flags[(u32)cpu % GS_MAX_CPUS] & GS_CPU_KNOWN))
     scx_bpf_exit_bstr(EXIT_HOTPLUG_RESTART, new_cpu, &no_arguments, sizeof(no_arguments));
 }
 
+/* The kernel moves whom this CPU picks, and until then waits for those that it does not: whoever is bound to
+ * it has to be in its local queue, now and from now on. */
 __hidden void cpu_goes_offline(s32 cpu) {
+  struct task_struct* p;
+
   cpu_ctx_of(cpu)->lane = GS_LANE_NONE;
+  cpu_ctx_of(cpu)->away = 1;
+  bpf_for_each(scx_dsq, p, DSQ_CPU_BIT | cpu, 0)
+      scx_bpf_dsq_move(COMPAT_ITERATOR, p, SCX_DSQ_LOCAL_ON | cpu, 0);
 }
 
 /* A real-time, deadline or stop task takes this CPU. Whom it pre-empted and whoever was already sent here

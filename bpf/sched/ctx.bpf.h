@@ -40,6 +40,7 @@ struct cpu_ctx {
   u32 rescuing;            /* dispatch() has just served another lane because its turn was due */
   u32 borrower;            /* thread that has urgency on loan (inherit.bpf.c) and waits in a queue; 0: none */
   u64 borrower_dsq;        /* that queue */
+  u32 away;                /* it goes offline: dispatch() is not asked for it any more */
   u32 bound_wait; /* somebody may wait in the CPU's own queue; set and cleared under the run queue's lock */
 } __attribute__((aligned(64)));
 

@@ -104,6 +104,10 @@ __hidden void enqueue(struct task_struct* p, u64 enq_flags) {
     scx_bpf_dsq_insert(p, SCX_DSQ_GLOBAL, tunables.slice_min_ns, enq_flags);
     return;
   }
+  if (cc->away && compat_bound_to_cpu(p, enq_flags)) {
+    scx_bpf_dsq_insert(p, SCX_DSQ_LOCAL_ON | cpu, tunables.slice_min_ns, 0);
+    return;
+  }
   if (wakes && !asked) {
     count(wakeups);
     task_wakes(p, tc, now, p->nr_cpus_allowed == 1);
