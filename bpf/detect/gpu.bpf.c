@@ -26,9 +26,8 @@
 char LICENSE[] SEC("license") = "GPL";
 
 #define MAJOR_DRM 226
-#define MAJOR_NVIDIA \
-  195 /* its render devices; "nvidia-uvm" has a number of its own and moves memory only \
-       */
+/* NVIDIA's render devices; "nvidia-uvm" has a number of its own and moves memory only. */
+#define MAJOR_NVIDIA 195
 #define MINOR_BITS 20
 #define TYPE_DRM 'd'     /* _IOC_TYPE of include/uapi/drm/drm.h */
 #define TYPE_NVIDIA 'F'  /* NV_IOCTL_MAGIC of its open kernel module */

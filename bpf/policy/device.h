@@ -42,9 +42,8 @@ struct gs_device_bits {
 #define GS_TYPE_REL (1ULL << 2)
 #define GS_TYPE_ABS (1ULL << 3)
 #define GS_KEYS_WHOLE_KEYBOARD GS_CODES(1, 31) /* KEY_ESC to KEY_S: udev's own test */
-#define GS_KEYS_TYPED \
-  (GS_CODES(2, 11) | GS_CODES(16, 25) | GS_CODES(30, 38) | GS_CODES(44, 50)) /* 1 - 0, Q - P, A - L, Z - M \
-                                                                              */
+/* 1 - 0, Q - P, A - L, Z - M */
+#define GS_KEYS_TYPED (GS_CODES(2, 11) | GS_CODES(16, 25) | GS_CODES(30, 38) | GS_CODES(44, 50))
 #define GS_KEYS_KEYPAD GS_CODES(71, 83)     /* KEY_KP7 to KEY_KPDOT, in word 1 */
 #define GS_BUTTONS_MOUSE GS_CODES(272, 279) /* BTN_LEFT to BTN_TASK, in word 4 */
 #define GS_BUTTONS_PAD GS_CODES(288, 318)   /* BTN_JOYSTICK to BTN_THUMBR, in word 4 */

@@ -4,13 +4,14 @@
  * and of its LLC's queue, then other LLCs'.
  */
 #include "bpf/sched/ctx.bpf.h"
+#include "bpf/policy/inherit.h"
 #include "bpf/policy/preempt.h"
 #include "bpf/policy/share.h"
 #include "bpf/policy/slice.h"
 
 #define NEAR_LOOKS_AT 8
-#define KEEP_LOOKS_AT \
-  8 /* first of the queue that are all bound to other CPUs: rare, and not worth more time */
+/* First of the queue that are all bound to other CPUs: rare, and not worth more time. */
+#define KEEP_LOOKS_AT 8
 
 static __always_inline bool serve(u64 dsq) {
   return scx_bpf_dsq_move_to_local(dsq);
@@ -33,7 +34,7 @@ static __always_inline bool serve_near(u64 dsq, s32 cpu) {
     if (!looked_at) first = key;
     if (key - first > tunables.near_ns) break;
     if (scx_bpf_task_cpu(next) == cpu) {
-      if (looked_at) moved = scx_bpf_dsq_move(&___it /* of bpf_for_each() */, next, SCX_DSQ_LOCAL, 0);
+      if (looked_at) moved = scx_bpf_dsq_move(COMPAT_ITERATOR, next, SCX_DSQ_LOCAL, 0);
       break;
     }
     tc = task_ctx_of(next);
@@ -91,7 +92,7 @@ __hidden bool ends_urgency(struct task_ctx* tc, u64 burst_ns) {
     return false;
   count(burst_demotions);
   tc->lane = GS_LANE_NORMAL;
-  tc->loan = 0;
+  tc->loan = GS_LOAN_NONE;
   tc->frame_until_ns = 0;
   tc->pattern.confidence = 0;
   tc->signals.audio_ns = 0;

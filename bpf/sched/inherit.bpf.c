@@ -6,9 +6,8 @@
 #include "bpf/sched/ctx.bpf.h"
 #include "bpf/policy/inherit.h"
 
-#define LOOKS_AT \
-  64 /* queued threads: who waits behind more has a shorter way by its own turn than by this \
-                     */
+/* Queued threads: who waits behind more has a shorter way by its own turn than by this. */
+#define LOOKS_AT 64
 
 static __always_inline void lend(struct task_struct* p, const struct task_ctx* lender, struct cpu_ctx* cc,
                                  u32 loan, u64 now) {

@@ -21,7 +21,7 @@ __hidden void launch_begins(struct task_ctx* tc, u64 now) {
   if (!gs_lane_urgent(tc->lane)) tc->lane = GS_LANE_GAME_NETWORK;
 }
 
-/* p is woken by the current thread while a game starts. */
+/* The thread of tc is woken by the current one while a game starts. */
 __hidden void launch_wakes(struct task_ctx* tc, u64 now) {
   struct task_struct* current = bpf_get_current_task_btf();
   struct task_ctx* waker = current->pid ? task_ctx_of(current) : NULL;

@@ -22,8 +22,7 @@
 //             most in need of it, so nothing is lost by that: it is asked again.
 //
 // Restarts    Who is registered is written to a file in the user's run-time folder after every change, and
-// read
-//             by the next bridge, which takes up the processes that still live.
+//             read by the next bridge, which takes up the processes that still live.
 #pragma once
 
 #include <sys/types.h>
