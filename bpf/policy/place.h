@@ -8,8 +8,12 @@
  *
  * How: the daemon marks the CPUs that are best for games (none where all are alike). Threads of a game and
  * the compositor go there while there is room; all others go anywhere. Among CPUs that it could take from
- * others, an urgent thread prefers, in this order: one that is best for games; one whose sibling runs nothing
- * urgent; where it last ran; the least urgent lane; who has run for longest.
+ * others, an urgent thread prefers, in this order: one that is best for games; one that no real-time thread
+ * has taken a moment ago; one whose sibling runs nothing urgent; where it last ran; the least urgent lane; who
+ * has run for longest.
+ *
+ * Real-time threads run above this scheduler and come back at a rate to the CPU where they last ran: an urgent
+ * thread that waits for its turn there is sent away, and has lost the time of a second wake-up.
  *
  * When one is idle: where it last had a core for itself (its home), if that core is idle now; else what the
  * kernel finds, whole idle cores first. But after it has moved it stays for stay_ns, even on half a core or
@@ -20,7 +24,8 @@
  *   moved 10 ms ago                              stays
  *   moved 40 ms ago, four times in that second   stays: no token
  *   moved 40 ms ago, once before                 may move
- *   stays, but its CPU runs an equal             moves all the same: waiting is worse
+ *   stays, but its CPU runs an equal,
+ *   or was taken by real time a moment ago       moves all the same: waiting is worse
  *
  * Limits: a sibling's lane is read without a lock; one that goes idle a moment later was simply not seen.
  */
@@ -66,14 +71,23 @@ GS_POLICY bool gs_runs_on(struct gs_moves* moves, u32 cpu, u64 now_ns, u64 inter
   return true;
 }
 
+/* The slowest mouse's and the longest usual audio period, and some more: who comes less often is rarely in the
+ * way. */
+#define GS_TAKEN_LATELY_NS (12 * GS_MSEC)
+
+/* taken_ns: when a real-time thread last took the CPU from ours; 0: never. */
+GS_POLICY bool gs_taken_lately(u64 now_ns, u64 taken_ns) {
+  return taken_ns && now_ns - taken_ns < GS_TAKEN_LATELY_NS;
+}
+
 /* How good a CPU is to take for a thread of the urgent lane `waking`; 0: not at all. */
-GS_POLICY u64 gs_place_score(u32 waking, u32 running, u32 sibling_running, bool best_for_it, bool ran_here,
-                             u64 has_run_ns) {
+GS_POLICY u64 gs_place_score(u32 waking, u32 running, u32 sibling_running, bool best_for_it,
+                             bool taken_lately, bool ran_here, u64 has_run_ns) {
   u64 score = gs_victim_score(waking, running, has_run_ns);
 
   if (!score) return 0;
   return score + ((u64)ran_here << 40) + ((u64)!gs_lane_urgent(sibling_running) << 41) +
-         ((u64)best_for_it << 42);
+         ((u64)!taken_lately << 42) + ((u64)best_for_it << 43);
 }
 
 #endif

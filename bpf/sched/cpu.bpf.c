@@ -67,6 +67,7 @@ __hidden s32 cpus_init(void) {
     cc->run_start_ns = now;
     cc->others_served_ns = now;
     cc->others_ran_ns = 0;
+    cc->taken_ns = 0;
     cc->rescuing = 0;
     cc->tid = 0;
     cc->bound_wait = 0;
@@ -115,7 +116,9 @@ __hidden void cpu_is_taken(s32 cpu, const struct task_struct* taker) {
   struct cpu_ctx* cc = cpu_ctx_of(cpu);
 
   cc->lane = GS_LANE_NONE;
-  if (pre_empted && !gs_lane_urgent(pre_empted->lane) && taker &&
+  cc->taken_ns = bpf_ktime_get_ns();
+  /* With the one that it pre-empted: any other was sent here and is urgent. */
+  if (pre_empted && !gs_lane_urgent(pre_empted->lane) && scx_bpf_dsq_nr_queued(SCX_DSQ_LOCAL) <= 1 && taker &&
       gs_takes_briefly(taker->se.sum_exec_runtime, taker->nvcsw + taker->nivcsw))
     return;
   compat_reenqueue_local();

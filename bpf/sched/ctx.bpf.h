@@ -32,6 +32,7 @@ struct cpu_ctx {
   u64 others_served_ns; /* when threads of other lanes than frame had last had slice_min_ns here */
   u64 others_ran_ns;    /* what they had since */
   u64 claim_burst_ns;   /* what the urgent thread that takes this CPU usually runs at a time */
+  u64 taken_ns;         /* when a real-time thread last took it; 0: never */
   u32 lane;             /* of the running thread, or of that one; GS_LANE_NONE: nothing of ours */
   u32 llc;
   u32 tid; /* of the running thread, from running() to stopping(); 0: the kernel chose it in bypass mode */

@@ -24,11 +24,18 @@ static __always_inline bool takes_this_cpu(struct cpu_ctx* here, const struct ta
          cpu_suits(tc, prev_cpu);
 }
 
-static __always_inline u64 score_of(const struct task_ctx* tc, s32 cpu, bool ran_here, u64 now) {
+/* Verified each by itself: 6.18's verifier gives up when it has to follow these through the loop of
+ * look_for_victim(). */
+__noinline u32 cpu_taken_lately(s32 cpu, u64 now) {
+  return gs_taken_lately(now, cpu_ctx_of(cpu)->taken_ns);
+}
+
+__noinline u64 score_of(struct task_ctx* tc, s32 cpu, u32 ran_here, u64 now) {
   struct cpu_ctx* cc = cpu_ctx_of(cpu);
 
-  return gs_place_score(tc->lane, cc->lane, sibling_lane(cpu), cpu_suits(tc, cpu), ran_here,
-                        now - cc->run_start_ns);
+  if (!tc) return 0;
+  return gs_place_score(tc->lane, cc->lane, sibling_lane(cpu), cpu_suits(tc, cpu),
+                        gs_taken_lately(now, cc->taken_ns), ran_here, now - cc->run_start_ns);
 }
 
 struct victim {
@@ -73,7 +80,8 @@ __noinline s32 place_urgent_thread(struct task_struct* p __arg_trusted, struct t
     best.score = score_of(tc, prev_cpu, true, now);
     if (best.score) best.cpu = prev_cpu;
   }
-  if (best.cpu < 0 || !cpu_suits(tc, prev_cpu) || gs_lane_urgent(sibling_lane(prev_cpu)))
+  if (best.cpu < 0 || !cpu_suits(tc, prev_cpu) || gs_lane_urgent(sibling_lane(prev_cpu)) ||
+      cpu_taken_lately(prev_cpu, now))
     look_for_victim(p, tc, llc, now, &best);
   if (anywhere && nr > 1 && (best.cpu < 0 || !cpu_suits(tc, best.cpu))) bpf_for(i, 1, FAR_LLCS) {
       u32 other = llc_near(llc, i);
@@ -128,8 +136,8 @@ __hidden s32 select_cpu(struct task_struct* p, s32 prev_cpu, u64 wake_flags) {
     bool allowed = bpf_cpumask_test_cpu(prev_cpu, p->cpus_ptr);
 
     if (allowed && takes_this_cpu(here, tc, prev_cpu)) return run_urgent_thread(p, tc, prev_cpu, false);
-    stays =
-        cpu_suits(tc, prev_cpu) && !gs_may_move(&tc->moves, now, tunables.stay_ns, tunables.move_interval_ns);
+    stays = cpu_suits(tc, prev_cpu) && !cpu_taken_lately(prev_cpu, now) &&
+            !gs_may_move(&tc->moves, now, tunables.stay_ns, tunables.move_interval_ns);
     cpu = known_cpu(p, tc, prev_cpu, stays);
     if (cpu >= 0) return run_urgent_thread(p, tc, cpu, true);
     if (stays && allowed && gs_victim_score(tc->lane, cpu_ctx_of(prev_cpu)->lane, 0)) {

@@ -89,10 +89,17 @@ TEST(GameCpus, AreForTheGameAndWhoShowsIt) {
   }
 }
 
+TEST(TakenLately, ByARealTimeThreadThatComesBack) {
+  EXPECT_FALSE(gs_taken_lately(GS_SEC, 0)) << "never";
+  EXPECT_TRUE(gs_taken_lately(GS_SEC, GS_SEC));
+  EXPECT_TRUE(gs_taken_lately(GS_SEC + 8 * GS_MSEC, GS_SEC)) << "a 125 Hz mouse's thread";
+  EXPECT_FALSE(gs_taken_lately(GS_SEC + GS_TAKEN_LATELY_NS, GS_SEC));
+}
+
 TEST(PlaceScore, OnlyAVictimHasOne) {
   for (u32 waking = 0; waking <= GS_LANE_GAME_NETWORK; ++waking)
     for (u32 running = 0; running <= 0xff; ++running)
-      EXPECT_EQ(gs_place_score(waking, running, GS_LANE_NONE, true, true, 0) > 0,
+      EXPECT_EQ(gs_place_score(waking, running, GS_LANE_NONE, true, true, true, 0) > 0,
                 gs_victim_score(waking, running, 0) > 0)
           << waking << " from " << running;
 }
@@ -107,15 +114,18 @@ TEST(PlaceScore, PrefersInTheWrittenOrder) {
                                                : random.between(GS_LANE_GAME, GS_LANE_BACKGROUND));
   };
   for (int i = 0; i < 10000; ++i) {
-    const auto score = [&](bool best, bool lonely, bool ran_here) {
-      return gs_place_score(GS_LANE_FRAME, any_victim(), sibling(!lonely), best, ran_here, random.any());
+    const auto score = [&](bool best, bool quiet, bool lonely, bool ran_here) {
+      return gs_place_score(GS_LANE_FRAME, any_victim(), sibling(!lonely), best, !quiet, ran_here,
+                            random.any());
     };
-    EXPECT_GT(score(true, random.chance(.5), random.chance(.5)),
-              score(false, random.chance(.5), random.chance(.5)));
-    const bool best = random.chance(.5);
-    EXPECT_GT(score(best, true, random.chance(.5)), score(best, false, random.chance(.5)));
-    const bool lonely = random.chance(.5);
-    EXPECT_GT(score(best, lonely, true), score(best, lonely, false));
+    const auto any = [&] { return random.chance(.5); };
+    EXPECT_GT(score(true, any(), any(), any()), score(false, any(), any(), any()));
+    const bool best = any();
+    EXPECT_GT(score(best, true, any(), any()), score(best, false, any(), any()));
+    const bool quiet = any();
+    EXPECT_GT(score(best, quiet, true, any()), score(best, quiet, false, any()));
+    const bool lonely = any();
+    EXPECT_GT(score(best, quiet, lonely, true), score(best, quiet, lonely, false));
   }
 }
 

@@ -154,9 +154,10 @@ json cost(Kernel& kernel) {
   {
     std::vector<std::unique_ptr<VirtualMouse>> mice;
     for (int i = 0; i < 40; i++) mice.push_back(std::make_unique<VirtualMouse>());
-    phase("first_sight", [&] {
-      for (auto& each : mice) each->half();
-    });
+    // What the kernel does about new devices takes other CPUs' time, and here all share one clock.
+    sleep_until(now_ns() + ns_per_s);
+    phase("first_sight",
+          [&] { paced(40, ns_per_s / 100, [&](int i) { mice[static_cast<std::size_t>(i)]->half(); }); });
     // Two devices, 100 packets a second each: below high-rate mode, every event with a look-up and a record.
     phase("slow_hit",
           [&] { paced(400, ns_per_s / 200, [&](int i) { mice[static_cast<std::size_t>(i % 2)]->move(); }); });

@@ -7,6 +7,7 @@ import time
 import unittest
 
 from backend import CPUS, BackendTest, Cells, count_up, sched_getcpu
+from input_devices import InputTest
 from lab import Driver, first_line, wait_until
 
 CPU_DIR = pathlib.Path("/sys/devices/system/cpu")
@@ -111,6 +112,38 @@ class Taken(BackendTest):
             # The other CPUs are idle: it does nearly as much as alone (here busy CPUs share the emulator's time).
             self.assertGreater(work_of(0.4), alone / 4)
             self._kill(taker)
+        self.assert_still_attached()
+
+
+class TakenAgain(InputTest):
+    def test_IN10_who_waits_for_input_runs_where_no_real_time_thread_comes_back(self):
+        """Such threads wake a thousand times a second on all CPUs but one; the event comes from one of those."""
+        self.attach()
+        mouse, cells = self.mouse(), Cells(len(CPUS))
+        noisy, quiet = CPUS[:-1], CPUS[-1]
+        device = os.open(mouse.event_device(), os.O_RDONLY)
+
+        def come_back(cpu):
+            os.sched_setaffinity(0, {cpu})
+            os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
+            while True:
+                time.sleep(0.001)
+
+        def read():
+            while os.read(device, 4096):
+                cells[sched_getcpu()] += 1
+
+        pid = self.play(read)
+        for _ in range(2 * len(CPUS)):
+            self.fork(lambda: count_up(Cells(1), 0))
+        for cpu in noisy:
+            self.fork(lambda cpu=cpu: come_back(cpu))
+        self.pin(noisy[0])
+        self.wake(pid, mouse)
+        begin = [cells[cpu] for cpu in CPUS]
+        self.wake(pid, mouse, times=100)
+        ran = {cpu: cells[cpu] - begin[at] for at, cpu in enumerate(CPUS)}
+        self.assertGreater(ran[quiet], sum(ran.values()) * 2 / 3, ran)
         self.assert_still_attached()
 
 
