@@ -47,6 +47,15 @@ static inline __attribute__((always_inline)) bool compat_bound_to_cpu(const stru
   return p->nr_cpus_allowed == 1 || p->migration_disabled > trampolines;
 }
 
+/* Whether p may be put on another CPU now, unless it is bound to this one: it wakes, or was handed back before it ran.
+ * Who leaves a CPU may be in a section that forbids migration and that its mask does not show yet. */
+static inline __attribute__((always_inline)) bool compat_runs_nowhere(const struct task_struct* p,
+                                                                      u64 enq_flags) {
+  return compat_enq_wakeup(enq_flags) ||
+         (enq_flags & bpf_core_enum_value(enum scx_enq_flags, SCX_ENQ_REENQ) &&
+          bpf_get_current_task_btf() != p);
+}
+
 /*
  * scx_bpf_select_cpu_dfl() among the CPUs of a mask; < 0 when none of them is idle. Since 6.19 its arguments
  * travel in a struct, and the kernel keeps the older form for a while.

@@ -182,7 +182,7 @@ static __always_inline void open_window(struct gs_input_cpu* cpu, struct gs_shar
 static __always_inline void judge_rate(struct gs_input_slot* slot, u64 now) {
   u64 elapsed_ns = now - slot->period_start_ns;
 
-  if (!gs_rate_period_over(slot->high_rate, elapsed_ns)) return;
+  if (!gs_rate_period_over(elapsed_ns)) return;
   /* In high-rate mode a period is what a record tells of. */
   slot->high_rate =
       gs_rate_high(slot->high_rate, slot->high_rate ? slot->pending : slot->period_events, elapsed_ns);
@@ -217,7 +217,7 @@ static __noinline int slow_path(struct gs_input_cpu* cpu, struct gs_shared_state
   if (sync) open_window(cpu, state, slot->lane, now);
   if (slot->high_rate) {
     cpu->hot = at;
-    if (!gs_rate_period_over(true, now - slot->period_start_ns)) return 0;
+    if (!gs_rate_period_over(now - slot->period_start_ns)) return 0;
   }
   judge_rate(slot, now);
   report_inline(cpu, slot, now);
@@ -249,7 +249,7 @@ int BPF_PROG(input_event_hook, struct input_dev* dev, unsigned int type, unsigne
   if (!state) return 0;
   now = bpf_ktime_get_ns();
   open_window(cpu, state, slot->lane, now);
-  if (!gs_rate_period_over(true, now - slot->period_start_ns)) return 0;
+  if (!gs_rate_period_over(now - slot->period_start_ns)) return 0;
   judge_rate(slot, now);
   return report(cpu, slot, now);
 }

@@ -8,9 +8,9 @@
  * How: events are counted over a period. Above GS_RATE_HIGH a second the device is in high-rate mode until
  * it falls below half of that (a rate near the border does not flap).
  *
- *   mode      period                              record
- *   normal    GS_RATE_PERIOD_NS, then judged      for every event
- *   high      GS_RATE_REPORT_NS, then judged      one a period, with the number of events
+ *   mode      record
+ *   normal    for every event
+ *   high      one a period, with the number of events
  *
  *   1000 Hz mouse, 2 events a packet: 67 events in 33.5 ms -> 2000 a second, high
  *   125 Hz mouse, 3 events a packet: 12 events in 33.5 ms -> 375 a second, normal
@@ -23,9 +23,9 @@
 #include "bpf/policy/base.h"
 
 #define GS_RATE_HIGH 500 /* events a second; a fast typist makes 60 */
+/* In high-rate mode the daemon wakes 30 times a second for a device. It is a real-time thread, and each turn may
+ * be on the CPU where a game's thread is about to read that device. */
 #define GS_RATE_PERIOD_NS (1ULL << 25)
-/* Wakes the daemon 250 times a second at the most for each device: costs it less than 5 % of a processor. */
-#define GS_RATE_REPORT_NS (4 * GS_MSEC)
 
 /* Whether `events` in `elapsed_ns` are a high rate, for a device that was in this mode before or was not. */
 GS_POLICY bool gs_rate_high(bool was_high, u32 events, u64 elapsed_ns) {
@@ -36,8 +36,8 @@ GS_POLICY bool gs_rate_high(bool was_high, u32 events, u64 elapsed_ns) {
   return events * GS_SEC > limit * elapsed_ns;
 }
 
-GS_POLICY bool gs_rate_period_over(bool high, u64 elapsed_ns) {
-  return elapsed_ns >= (high ? GS_RATE_REPORT_NS : GS_RATE_PERIOD_NS);
+GS_POLICY bool gs_rate_period_over(u64 elapsed_ns) {
+  return elapsed_ns >= GS_RATE_PERIOD_NS;
 }
 
 #endif

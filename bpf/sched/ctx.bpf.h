@@ -5,7 +5,7 @@
  * task_ctx   one a thread (bpf/shared/task_ctx.h); all but its signals is written by the callbacks of that
  *            thread only, which the kernel serializes
  * cpu_ctx    one a CPU; written by callbacks on that CPU. Others read lane and run_start_ns to choose a
- *            victim and may overwrite lane to claim it: a lost race costs one queueing
+ *            victim and may overwrite lane to claim it (claim())
  * llc_ctx    one a last-level cache: the virtual time of its queue
  * game_ctx   one a game: its frame
  * waiters    what bpf/policy/path.h needs to know of frame threads, by a hash of the thread id
@@ -134,10 +134,15 @@ static __always_inline bool launches(const struct task_ctx* tc, u64 now) {
   return gs_age(now, tc->signals.launch_ns) <= GS_LAUNCH_KEEP_NS;
 }
 
-/* An urgent thread takes the CPU from whoever runs there. */
-static __always_inline void claim(struct cpu_ctx* cc, const struct task_ctx* tc) {
+/* An urgent thread takes the CPU from whoever runs there, if that is a victim: of several that wake at once,
+ * one does. */
+static __always_inline bool claim(struct cpu_ctx* cc, const struct task_ctx* tc) {
+  u32 running = cc->lane;
+
+  if (!gs_victim_score(tc->lane, running, 0)) return false;
+  if (__sync_val_compare_and_swap(&cc->lane, running, tc->lane) != running) return false;
   cc->claim_burst_ns = tc->burst_avg_ns;
-  cc->lane = tc->lane;
+  return true;
 }
 
 /* Whether a thread is as well off on this CPU as on any. */

@@ -34,15 +34,14 @@ static __always_inline u64 urgent_key(struct task_ctx* tc, u64 now) {
 static __always_inline void enqueue_urgent_thread(struct task_struct* p, struct task_ctx* tc, s32 cpu,
                                                   u64 enq_flags, u64 now) {
   u32 llc = cpu_ctx_of(cpu)->llc;
-  bool wakes = compat_enq_wakeup(enq_flags), bound = compat_bound_to_cpu(p, enq_flags);
+  bool bound = compat_bound_to_cpu(p, enq_flags), moves = !bound && compat_runs_nowhere(p, enq_flags);
   s32 victim = -1;
 
   /* Asked for a CPU a moment ago, select_cpu() found none; all others (pinned, pre-empted, slice used) look
    * for one now. */
-  if (!compat_cpu_selected(p, enq_flags)) victim = place_urgent_thread(p, tc, cpu, wakes && !bound);
-  /* One that leaves the CPU may be in a section that forbids migration, which its mask does not show yet:
-   * only one that wakes is put on another CPU; for the others that CPU comes to the queue. */
-  if (victim >= 0 && ((wakes && !bound) || victim == cpu)) {
+  if (!compat_cpu_selected(p, enq_flags)) victim = place_urgent_thread(p, tc, cpu, moves);
+  /* For who cannot be put there, that CPU comes to the queue. */
+  if (victim >= 0 && (moves || victim == cpu)) {
     count(frame_preemptions);
     scx_bpf_dsq_insert(p, SCX_DSQ_LOCAL_ON | victim, tunables.slice_frame_ns, SCX_ENQ_PREEMPT);
     return;

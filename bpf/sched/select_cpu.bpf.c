@@ -20,8 +20,7 @@
  * finds it.
  */
 static __always_inline bool takes_this_cpu(struct cpu_ctx* here, const struct task_ctx* tc, s32 prev_cpu) {
-  return prev_cpu == bpf_get_smp_processor_id() && gs_victim_score(tc->lane, here->lane, 0) &&
-         cpu_suits(tc, prev_cpu);
+  return prev_cpu == bpf_get_smp_processor_id() && cpu_suits(tc, prev_cpu) && claim(here, tc);
 }
 
 /* Verified each by itself: 6.18's verifier gives up when it has to follow these through the loop of
@@ -90,8 +89,12 @@ __noinline s32 place_urgent_thread(struct task_struct* p __arg_trusted, struct t
       if (other < nr) look_for_victim(p, tc, other, now, &best);
       if (best.cpu >= 0 && cpu_suits(tc, best.cpu)) break;
     }
-  if (best.cpu >= 0) claim(cpu_ctx_of(best.cpu), tc);
-  return best.cpu;
+  if (best.cpu < 0 || claim(cpu_ctx_of(best.cpu), tc)) return best.cpu;
+  /* Another was faster: the next best, in its own LLC. */
+  best.score = 0;
+  best.cpu = -1;
+  look_for_victim(p, tc, llc, now, &best);
+  return best.cpu >= 0 && claim(cpu_ctx_of(best.cpu), tc) ? best.cpu : -1;
 }
 
 /* An idle CPU for an urgent thread without a search: where it stays, or its core when nobody is there. */
@@ -111,13 +114,12 @@ static __always_inline s32 known_cpu(struct task_struct* p, struct task_ctx* tc,
   return cpu;
 }
 
-static __always_inline s32 run_urgent_thread(struct task_struct* p, struct task_ctx* tc, s32 cpu, bool idle) {
-  if (idle) {
+/* On a CPU that is idle, or that it has claimed. */
+static __always_inline s32 run_urgent_thread(struct task_struct* p, s32 cpu, bool idle) {
+  if (idle)
     count(idle_dispatches);
-  } else {
-    claim(cpu_ctx_of(cpu), tc);
+  else
     count(frame_preemptions);
-  }
   scx_bpf_dsq_insert(p, SCX_DSQ_LOCAL, tunables.slice_frame_ns, idle ? 0 : SCX_ENQ_PREEMPT);
   return cpu;
 }
@@ -135,14 +137,14 @@ __hidden s32 select_cpu(struct task_struct* p, s32 prev_cpu, u64 wake_flags) {
   if (urgent) {
     bool allowed = bpf_cpumask_test_cpu(prev_cpu, p->cpus_ptr);
 
-    if (allowed && takes_this_cpu(here, tc, prev_cpu)) return run_urgent_thread(p, tc, prev_cpu, false);
+    if (allowed && takes_this_cpu(here, tc, prev_cpu)) return run_urgent_thread(p, prev_cpu, false);
     stays = cpu_suits(tc, prev_cpu) && !cpu_taken_lately(prev_cpu, now) &&
             !gs_may_move(&tc->moves, now, tunables.stay_ns, tunables.move_interval_ns);
     cpu = known_cpu(p, tc, prev_cpu, stays);
-    if (cpu >= 0) return run_urgent_thread(p, tc, cpu, true);
-    if (stays && allowed && gs_victim_score(tc->lane, cpu_ctx_of(prev_cpu)->lane, 0)) {
+    if (cpu >= 0) return run_urgent_thread(p, cpu, true);
+    if (stays && allowed && claim(cpu_ctx_of(prev_cpu), tc)) {
       count(stays);
-      return run_urgent_thread(p, tc, prev_cpu, false);
+      return run_urgent_thread(p, prev_cpu, false);
     }
   }
   cpu = -1;
@@ -159,5 +161,5 @@ __hidden s32 select_cpu(struct task_struct* p, s32 prev_cpu, u64 wake_flags) {
   }
   if (!urgent) return cpu;
   prev_cpu = place_urgent_thread(p, tc, prev_cpu, true);
-  return prev_cpu < 0 ? cpu : run_urgent_thread(p, tc, prev_cpu, false);
+  return prev_cpu < 0 ? cpu : run_urgent_thread(p, prev_cpu, false);
 }

@@ -16,7 +16,7 @@ bool mode_after(double events_a_second, double seconds, bool high) {
   while (static_cast<double>(now) < seconds * 1e9) {
     now += step;
     events++;
-    if (!gs_rate_period_over(high, now - start)) continue;
+    if (!gs_rate_period_over(now - start)) continue;
     high = gs_rate_high(high, events, now - start);
     start = now;
     events = 0;
