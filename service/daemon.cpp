@@ -23,6 +23,7 @@
 #include "service/games/registry.h"
 #include "service/input/input_watch.h"
 #include "service/loop/loop.h"
+#include "service/metrics/lane_counts.h"
 #include "service/metrics/publisher.h"
 #include "service/metrics/snapshot.h"
 #include "service/policy/attachment.h"
@@ -93,6 +94,7 @@ class Daemon {
   input::InputWatch input_;
   audio::SoundCards sound_cards_;
   metrics::Snapshots snapshots_;
+  metrics::LaneCounts lane_counts_;
   metrics::Publisher publisher_;
   bus::NameWatch names_;
   auth::Authority authority_;
@@ -120,6 +122,7 @@ Daemon::Daemon(const Options& options, const MakeBackend& make_backend)
       input_(loop_, *backend_),
       sound_cards_(*backend_),
       snapshots_(*backend_),
+      lane_counts_(*backend_),
       publisher_(loop_, snapshots_),
       names_(loop_, connection_.get(),
              [this](const std::string& name) {
@@ -132,7 +135,7 @@ Daemon::Daemon(const Options& options, const MakeBackend& make_backend)
       requests_(*backend_, authority_, registry_, attachment_, profiles_, publisher_,
                 {policy::EnabledStore(file_in(options.state_folder, "enabled")),
                  policy::ProfileStore(file_in(options.state_folder, "profile"))}),
-      game_objects_(connection_.raw(), authority_, registry_),
+      game_objects_(connection_.raw(), authority_, registry_, lane_counts_),
       seats_(connection_.get()),
       power_profiles_(connection_.get()),
       object_(loop_, connection_, requests_, attachment_, profiles_, snapshots_, registry_),

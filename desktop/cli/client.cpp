@@ -4,49 +4,31 @@
 #include <sdbus-c++/sdbus-c++.h>
 #include <systemd/sd-bus.h>
 
-#include <algorithm>
 #include <chrono>
 #include <cstring>
 #include <format>
 #include <utility>
 
 #include "desktop/cli/scheduler1_proxy.h"
+#include "desktop/cli/wire.h"
 #include "service/util/file.h"
-#include "service/util/text.h"
 
 namespace gamesched::cli {
 namespace {
 
 using namespace std::chrono_literals;
 
-constexpr const char* bus_name = "org.gamesched.Scheduler1";
-const sdbus::ObjectPath root_object{"/org/gamesched/Scheduler1"};
-constexpr const char* game_interface = "org.gamesched.Game1";
+using wire::bus_name;
+using wire::clean;
+using wire::Properties;
+using wire::property;
+using wire::root_object;
+using wire::text_property;
 
 // The service answers from memory at once; 5 s is beyond any load, and short enough to wait for.
 constexpr auto answer_timeout = 5s;
 // Here the user may be typing a password for polkit; it gives up after two minutes itself.
 constexpr auto authorization_timeout = 120s;
-
-// Texts of the service are clean by contract; the terminal relies on it, so it is enforced here.
-constexpr size_t max_text_bytes = 4096;
-std::string clean(const std::string& text) {
-  return cleaned(text, max_text_bytes);
-}
-
-using Properties = std::map<sdbus::PropertyName, sdbus::Variant>;
-using Interfaces = std::map<sdbus::InterfaceName, Properties>;
-
-// Absent properties keep their default: an older service has fewer.
-template <typename T>
-T property(const Properties& properties, const char* name) {
-  const auto it = properties.find(sdbus::PropertyName{name});
-  return it == properties.end() ? T{} : it->second.get<T>();
-}
-
-std::string text_property(const Properties& properties, const char* name) {
-  return clean(property<std::string>(properties, name));
-}
 
 Problem not_running() {
   return {Problem::Kind::NotRunning, "gameschedd is not running"};
@@ -58,24 +40,6 @@ Problem not_running() {
 bool is_failed_start(const std::string& name) {
   return name.starts_with("org.freedesktop.DBus.Error.Spawn.") ||
          name.starts_with("org.freedesktop.systemd1.") || name == "org.freedesktop.DBus.Error.TimedOut";
-}
-
-Problem problem_of(const sdbus::Error& error) {
-  const std::string& name = error.getName();
-  const std::string text = clean(error.getMessage().empty() ? name : error.getMessage());
-  for (const char* absent : {SD_BUS_ERROR_SERVICE_UNKNOWN, SD_BUS_ERROR_NAME_HAS_NO_OWNER}) {
-    if (name == absent) return not_running();
-  }
-  if (is_failed_start(name))
-    return {Problem::Kind::CannotStart, std::format("gameschedd could not be started ({})", text)};
-  if (name == SD_BUS_ERROR_TIMEOUT || name == "System.Error.ETIMEDOUT") {
-    return {Problem::Kind::NoAnswer, "gameschedd does not answer"};
-  }
-  if (name == SD_BUS_ERROR_NO_REPLY) {
-    return {Problem::Kind::NoAnswer,
-            "gameschedd ended or did not answer in time; see journalctl -u gameschedd"};
-  }
-  return {name.starts_with("org.gamesched.") ? Problem::Kind::Refused : Problem::Kind::NoAnswer, text};
 }
 
 // Runs `call` and turns the exception of the bus library into a Problem.
@@ -104,17 +68,6 @@ class Scheduler final : public sdbus::ProxyInterfaces<org::gamesched::Scheduler1
   void onEjected(const std::string&, const std::string&, const uint32_t&) override {}
 };
 
-Game make_game(const std::string& path, const Properties& properties) {
-  return {.path = path,
-          .pid = property<uint32_t>(properties, "Pid"),
-          .uid = property<uint32_t>(properties, "Uid"),
-          .name = text_property(properties, "Name"),
-          .app_id = text_property(properties, "AppId"),
-          .source = text_property(properties, "Source"),
-          .since_usec = property<uint64_t>(properties, "Since"),
-          .target_fps = property<uint32_t>(properties, "TargetFps")};
-}
-
 std::string first_line(const std::filesystem::path& path) {
   constexpr size_t max_bytes = 4096;  // a sysfs attribute is one page
   const auto content = read_file(path, max_bytes);
@@ -123,6 +76,24 @@ std::string first_line(const std::filesystem::path& path) {
 }
 
 }  // namespace
+
+Problem problem_of(const sdbus::Error& error) {
+  const std::string& name = error.getName();
+  const std::string text = clean(error.getMessage().empty() ? name : error.getMessage());
+  for (const char* absent : {SD_BUS_ERROR_SERVICE_UNKNOWN, SD_BUS_ERROR_NAME_HAS_NO_OWNER}) {
+    if (name == absent) return not_running();
+  }
+  if (is_failed_start(name))
+    return {Problem::Kind::CannotStart, std::format("gameschedd could not be started ({})", text)};
+  if (name == SD_BUS_ERROR_TIMEOUT || name == "System.Error.ETIMEDOUT") {
+    return {Problem::Kind::NoAnswer, "gameschedd does not answer"};
+  }
+  if (name == SD_BUS_ERROR_NO_REPLY) {
+    return {Problem::Kind::NoAnswer,
+            "gameschedd ended or did not answer in time; see journalctl -u gameschedd"};
+  }
+  return {name.starts_with("org.gamesched.") ? Problem::Kind::Refused : Problem::Kind::NoAnswer, text};
+}
 
 Client::Client(std::unique_ptr<sdbus::IConnection> connection) : connection_(std::move(connection)) {}
 Client::Client(Client&&) noexcept = default;
@@ -162,38 +133,18 @@ Expected<Service> Client::service() {
     auto proxy = sdbus::createProxy(*connection_, sdbus::ServiceName{owner()}, root_object);
     const Properties all =
         proxy->getAllProperties().onInterface(org::gamesched::Scheduler1_proxy::INTERFACE_NAME);
-    Service service{.version = text_property(all, "Version"),
-                    .state = text_property(all, "State"),
-                    .reason = text_property(all, "StateReason"),
-                    .enabled = property<bool>(all, "Enabled"),
-                    .attach = text_property(all, "Attach"),
-                    .detectors = {},
-                    .profile = text_property(all, "ActiveProfile"),
-                    .configuration_errors = {}};
-    for (const std::string& error : property<std::vector<std::string>>(all, "ConfigurationErrors"))
-      service.configuration_errors.push_back(clean(error));
-    using DetectorRow = sdbus::Struct<std::string, bool, std::string>;
-    for (const DetectorRow& row : property<std::vector<DetectorRow>>(all, "Detectors")) {
-      service.detectors.push_back({clean(row.get<0>()), row.get<1>(), clean(row.get<2>())});
-    }
-    return service;
+    return wire::service_of(all);
   });
 }
 
 Expected<std::vector<Game>> Client::games() {
   return guarded([&] {
     auto proxy = sdbus::createProxy(*connection_, sdbus::ServiceName{owner()}, root_object);
-    std::map<sdbus::ObjectPath, Interfaces> objects;
+    wire::Objects objects;
     proxy->callMethod("GetManagedObjects")
         .onInterface("org.freedesktop.DBus.ObjectManager")
         .storeResultsTo(objects);
-    std::vector<Game> games;
-    for (const auto& [path, interfaces] : objects) {
-      const auto game = interfaces.find(sdbus::InterfaceName{game_interface});
-      if (game != interfaces.end()) games.push_back(make_game(path, game->second));
-    }
-    std::ranges::sort(games, {}, [](const Game& game) { return std::pair(game.since_usec, game.path); });
-    return games;
+    return wire::games_of(objects);
   });
 }
 

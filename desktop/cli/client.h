@@ -19,7 +19,8 @@
 
 namespace sdbus {
 class IConnection;
-}
+class Error;
+}  // namespace sdbus
 
 namespace gamesched::cli {
 
@@ -33,6 +34,8 @@ struct Problem {
   Kind kind = Kind::NoAnswer;
   std::string text;
 };
+
+Problem problem_of(const sdbus::Error& error);
 
 template <typename T>
 using Expected = std::expected<T, Problem>;

@@ -30,7 +30,9 @@ Json games_array(const std::vector<Game>& games) {
                      {"app_id", or_null(game.app_id)},
                      {"source", game.source},
                      {"since_usec", game.since_usec},
-                     {"target_fps", game.target_fps == 0 ? Json(nullptr) : Json(game.target_fps)}});
+                     {"target_fps", game.target_fps == 0 ? Json(nullptr) : Json(game.target_fps)},
+                     {"foreground", game.foreground},
+                     {"lanes", game.lanes}});
   }
   return array;
 }

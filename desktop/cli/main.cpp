@@ -21,8 +21,10 @@
 #include "desktop/cli/explain_command.h"
 #include "desktop/cli/json_output.h"
 #include "desktop/cli/profile_command.h"
+#include "desktop/cli/terminal.h"
 #include "desktop/cli/text_output.h"
 #include "desktop/cli/thread_command.h"
+#include "desktop/cli/top_command.h"
 
 namespace {
 
@@ -166,6 +168,15 @@ int run_explain_process(const Settings& settings) {
   return Ok;
 }
 
+int run_top(const Settings& settings) {
+  if (const auto terminal = Terminal::check(); !terminal) {
+    print(stderr, std::format("gameschedctl: {}\n", terminal.error()));
+    return Failed;
+  }
+  live::run(settings.sched_ext, text::colours_wanted());
+  return Ok;
+}
+
 int run_config(const Settings& settings, decltype(config::check)& what) {
   const config::Report report = what(settings.vendor_config, settings.config, settings.json);
   print(stdout, report.out);
@@ -225,10 +236,13 @@ int run(int argc, char** argv) {
       "See gameschedctl(1).");
 
   int exit_status = Ok;
-  const auto common = [&](CLI::App* sub) {
-    sub->add_flag("--json", settings.json, "Print JSON");
+  const auto add_sched_ext = [&](CLI::App* sub) {
     sub->add_option("--sched-ext", settings.sched_ext)
         ->group("");  // a fake of /sys/kernel/sched_ext, for tests
+  };
+  const auto common = [&](CLI::App* sub) {
+    sub->add_flag("--json", settings.json, "Print JSON");
+    add_sched_ext(sub);
   };
   const auto command = [&](const char* name, const char* what, auto action) {
     CLI::App* sub = app.add_subcommand(name, what);
@@ -242,6 +256,10 @@ int run(int argc, char** argv) {
   command("off", "Detach the scheduler and keep it off until \"on\"",
           [](auto& s) { return run_switch(false, s); });
   command("counters", "Counters of the scheduler since it was attached", run_counters);
+
+  CLI::App* const top = app.add_subcommand("top", "All of it in the terminal, as it changes; q ends it");
+  add_sched_ext(top);
+  top->callback([&] { exit_status = run_top(settings); });
 
   CLI::App* const threads =
       app.add_subcommand("explain", "How a process's threads, or one thread, are scheduled, and why");

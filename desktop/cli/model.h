@@ -46,6 +46,9 @@ struct Game {
   std::string source;
   uint64_t since_usec = 0;  // CLOCK_REALTIME
   uint32_t target_fps = 0;  // 0: unknown
+  bool foreground = false;
+  std::map<std::string, uint32_t>
+      lanes;  // threads in each (service/util/lanes.h); {} while nothing is scheduled
 };
 
 struct Status {

@@ -3,10 +3,11 @@
 # bash completion for gameschedctl(1)
 
 _gameschedctl() {
-	local current=${COMP_WORDS[COMP_CWORD]} words="status games on off counters profile config explain explain-process --help --version" word
+	local current=${COMP_WORDS[COMP_CWORD]} words="status games on off counters top profile config explain explain-process --help --version" word
 	for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
 		case $word in
 		status | games | on | off | counters) words="--json --help" ;;
+		top) words="--help" ;;
 		profile) words="list get set hold --json --help" ;;
 		config) words="check show --json --help" ;;
 		explain) words="$(ps -u "$USER" -o pid= 2>/dev/null) --json --help" ;;

@@ -18,6 +18,7 @@ struct Game {
   std::string path;
   std::string name;
   uint64_t since_usec = 0;  // CLOCK_REALTIME
+  uint32_t boosted = 0;     // threads that get a CPU at once, when somebody last looked
 };
 
 // Texts are clean (service/util/text.h), which says nothing about markup.

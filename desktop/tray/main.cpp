@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "desktop/tray/item.h"
+#include "desktop/tray/live_view.h"
 #include "desktop/tray/menu.h"
 #include "desktop/tray/notifier.h"
 #include "desktop/tray/scheduler.h"
@@ -41,6 +42,7 @@ class Tray {
     scheduler_.on_ejected = [this](const tray::Ejection& ejection) { notify(tray::notice_of(ejection)); };
     menu_.on_opening = [this] {
       scheduler_.look();
+      scheduler_.count_threads();
       show();
     };
     menu_.on_action = [this](const tray::Action& action) { act(action); };
@@ -81,9 +83,16 @@ class Tray {
         return scheduler_.set_profile(action.profile, done);
       case tray::Verb::Start:
         return scheduler_.start(done);
+      case tray::Verb::OpenView:
+        return open_view();
       case tray::Verb::Quit:
         return quit_();
     }
+  }
+
+  void open_view() {
+    const std::string problem = tray::open_live_view();
+    if (!problem.empty()) notifier_.show(tray::notice_of_no_view(problem), icon_);
   }
 
   std::function<void()> quit_;

@@ -125,8 +125,15 @@ void add_games(std::vector<Entry>& menu, const Facts& facts, uint64_t now_usec) 
   for (const Game& game : facts.games) {
     if (shown++ == max_games_shown) break;
     // Translators: a game and how long it has been running.
-    menu.push_back(
-        text(filled(tr("%s, for %s"), game_name(game).c_str(), duration(game.since_usec, now_usec).c_str())));
+    std::string label =
+        filled(tr("%s, for %s"), game_name(game).c_str(), duration(game.since_usec, now_usec).c_str());
+    if (game.boosted > 0) {
+      const auto threads = static_cast<unsigned long>(game.boosted);
+      // Translators: what stands before, and how many of the game's threads get a processor at once.
+      label =
+          filled(tr_n("%s, %lu thread boosted", "%s, %lu threads boosted", threads), label.c_str(), threads);
+    }
+    menu.push_back(text(std::move(label)));
   }
   if (facts.games.size() > max_games_shown) {
     const auto more = static_cast<unsigned long>(facts.games.size() - max_games_shown);
@@ -203,6 +210,7 @@ View view_of(const Facts& facts, uint64_t now_usec) {
     add_games(menu, facts, now_usec);
     menu.push_back(separator());
   }
+  menu.push_back({.label = tr("Open the live view"), .action = {.verb = Verb::OpenView}});
   menu.push_back({.label = tr("Quit"), .action = {.verb = Verb::Quit}});
   return view;
 }
@@ -230,6 +238,10 @@ std::optional<Notice> ConflictNews::of(const Facts& facts) {
 
 Notice notice_of_refusal(const std::string& problem) {
   return {.title = tr("Game scheduling was not changed"), .text = problem};
+}
+
+Notice notice_of_no_view(const std::string& problem) {
+  return {.title = tr("The live view could not be opened"), .text = problem};
 }
 
 bool NoticeLimit::allows(uint64_t now_usec) {

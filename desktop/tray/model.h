@@ -33,7 +33,7 @@ State state_of(const Facts& facts);
 // Of the icon theme: gamesched-STATE. data/icons draws one for each.
 const char* icon_of(State state);
 
-enum class Verb { None, SetEnabled, SetProfile, Start, Quit };
+enum class Verb { None, SetEnabled, SetProfile, Start, OpenView, Quit };
 
 // What a click asks for.
 struct Action {
@@ -79,6 +79,7 @@ struct Notice {
 Notice notice_of(const Ejection& ejection);
 // A click's request was refused, or nobody was there to grant it.
 Notice notice_of_refusal(const std::string& problem);
+Notice notice_of_no_view(const std::string& problem);
 
 // A conflict is news once, until gameschedd tells of another state: its restart makes no news of what was
 // there before.

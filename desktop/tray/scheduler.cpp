@@ -7,6 +7,7 @@
 #include <tuple>
 
 #include "desktop/tray/words.h"
+#include "service/util/lanes.h"
 #include "service/util/text.h"
 
 namespace gamesched::tray {
@@ -44,6 +45,16 @@ std::vector<Profile> profiles_of(GVariant* value) {
     profiles.push_back({cleaned(name, max_text_bytes), cleaned(description, max_text_bytes)});
   }
   return profiles;
+}
+
+// Threads in lanes that get a CPU at once.
+uint32_t boosted_of(GVariant* lanes) {
+  uint32_t threads = 0;
+  for (std::size_t i = 0; i < urgent_lanes; i++) {
+    guint32 in_lane = 0;
+    if (g_variant_lookup(lanes, lane_names[i], "u", &in_lane) != FALSE) threads += in_lane;
+  }
+  return threads;
 }
 
 // For people: the service's own sentence where it said one.
@@ -95,6 +106,10 @@ void Scheduler::look() {
   }
 }
 
+void Scheduler::count_threads() {
+  if (facts_.running && !facts_.state.empty() && !facts_.games.empty() && !games_asked_) ask_games();
+}
+
 void Scheduler::changed() {
   if (on_change) on_change();
 }
@@ -103,7 +118,7 @@ void Scheduler::forget() {
   if (subscription_ != 0 && service_.connection() != nullptr)
     g_dbus_connection_signal_unsubscribe(service_.connection(), subscription_);
   subscription_ = 0;
-  state_asked_ = false;
+  state_asked_ = games_asked_ = false;
   Facts nothing;
   nothing.asking = facts_.asking;  // the click waits on, whoever answers
   facts_ = std::move(nothing);
@@ -129,6 +144,7 @@ void Scheduler::ask_state() {
 }
 
 void Scheduler::ask_games() {
+  games_asked_ = true;
   g_dbus_connection_call(service_.connection(), service_.owner().c_str(), object, manager_interface,
                          "GetManagedObjects", nullptr, G_VARIANT_TYPE("(a{oa{sa{sv}}})"),
                          G_DBUS_CALL_FLAGS_NO_AUTO_START, answer_timeout_msec, cancelled_.get(), on_games,
@@ -160,8 +176,9 @@ void Scheduler::on_games(GObject* source, GAsyncResult* result, gpointer data) {
   const glib::Owned<GError> error(raw);
   if (is_cancelled(raw)) return;
   Scheduler& self = question->self;
-  // Without an answer there are none to show; the state's question has its own words for it.
-  if (error || question->owner != self.service_.owner()) return;
+  if (question->owner != self.service_.owner()) return;
+  self.games_asked_ = false;
+  if (error) return;  // there are none to show; the state's question has its own words for it
   GVariantIter* raw_objects = nullptr;
   g_variant_get(reply.get(), "(a{oa{sa{sv}}})", &raw_objects);
   const glib::Owned<GVariantIter> objects(raw_objects);
@@ -256,6 +273,8 @@ void Scheduler::take_game(const char* path, GVariant* properties) {
   if (name) game->name = text_of(name.get());
   guint64 since_usec = 0;
   if (g_variant_lookup(properties, "Since", "t", &since_usec) != FALSE) game->since_usec = since_usec;
+  const glib::Owned<GVariant> lanes(g_variant_lookup_value(properties, "Lanes", G_VARIANT_TYPE("a{su}")));
+  if (lanes) game->boosted = boosted_of(lanes.get());
   std::ranges::sort(games, {}, [](const Game& each) { return std::tie(each.since_usec, each.path); });
 }
 

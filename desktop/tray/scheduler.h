@@ -31,6 +31,9 @@ class Scheduler {
   // Follows from now on. Called again, it looks once more for what did not answer.
   void look();
 
+  // Game::boosted is brought up to date; no signal tells of it.
+  void count_threads();
+
   const Facts& facts() const { return facts_; }
 
   // One at a time: the rest is dropped, as facts().asking tells.
@@ -61,7 +64,7 @@ class Scheduler {
   glib::Owned<GCancellable> cancelled_;
   glib::SystemService service_;
   guint subscription_ = 0;
-  bool state_asked_ = false;
+  bool state_asked_ = false, games_asked_ = false;
   Facts facts_;
 };
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "dbus/game1_introspection.h"
+#include "service/util/time.h"
 
 namespace gamesched::bus {
 namespace {
@@ -105,22 +106,44 @@ int append_property(sd_bus_message* message, const Property& property, const gam
   return result;
 }
 
-// a{sv}, of all or of those that differ from `before`.
-int append_properties(sd_bus_message* message, const games::Game& game, const games::Game* before = nullptr) {
+// Counted when somebody asks for it, so no part of the signals.
+constexpr const char* lanes_property = "Lanes";
+using Lanes = std::map<std::string, uint32_t>;
+
+// v
+int append_lanes(sd_bus_message* message, const Lanes& lanes) {
+  int result = sd_bus_message_open_container(message, 'v', "a{su}");
+  if (result >= 0) result = sd_bus_message_open_container(message, 'a', "{su}");
+  for (const auto& [lane, threads] : lanes) {
+    if (result >= 0) result = sd_bus_message_append(message, "{su}", lane.c_str(), threads);
+  }
+  if (result >= 0) result = sd_bus_message_close_container(message);
+  return result >= 0 ? sd_bus_message_close_container(message) : result;
+}
+
+// a{sv}, of all or of those that differ from `before`; with `lanes` where somebody asked.
+int append_properties(sd_bus_message* message, const games::Game& game, const games::Game* before = nullptr,
+                      const Lanes* lanes = nullptr) {
   int result = sd_bus_message_open_container(message, 'a', "{sv}");
   for (const Property& property : table) {
     if (before != nullptr && property.same(game, *before)) continue;
     if (result >= 0) result = append_property(message, property, game);
   }
+  if (lanes != nullptr) {
+    if (result >= 0) result = sd_bus_message_open_container(message, 'e', "sv");
+    if (result >= 0) result = sd_bus_message_append(message, "s", lanes_property);
+    if (result >= 0) result = append_lanes(message, *lanes);
+    if (result >= 0) result = sd_bus_message_close_container(message);
+  }
   return result >= 0 ? sd_bus_message_close_container(message) : result;
 }
 
 // a{sa{sv}}
-int append_interfaces(sd_bus_message* message, const games::Game& game) {
+int append_interfaces(sd_bus_message* message, const games::Game& game, const Lanes* lanes = nullptr) {
   int result = sd_bus_message_open_container(message, 'a', "{sa{sv}}");
   if (result >= 0) result = sd_bus_message_open_container(message, 'e', "sa{sv}");
   if (result >= 0) result = sd_bus_message_append(message, "s", game_interface);
-  if (result >= 0) result = append_properties(message, game);
+  if (result >= 0) result = append_properties(message, game, nullptr, lanes);
   if (result >= 0) result = sd_bus_message_close_container(message);
   return result >= 0 ? sd_bus_message_close_container(message) : result;
 }
@@ -141,8 +164,9 @@ int reply(sd_bus_message* call, Fill fill) {
 
 }  // namespace
 
-GameObjects::GameObjects(sd_bus* bus, auth::Authority& authority, const games::Registry& registry)
-    : bus_(bus), authority_(authority), registry_(registry) {
+GameObjects::GameObjects(sd_bus* bus, auth::Authority& authority, const games::Registry& registry,
+                         metrics::LaneCounts& lanes)
+    : bus_(bus), authority_(authority), registry_(registry), lanes_(lanes) {
   int result = sd_bus_add_filter(bus, &filter_, on_message, this);
   if (result >= 0) result = sd_bus_add_node_enumerator(bus, &enumerator_, manager_path, list_children, this);
   if (result < 0) throw std::system_error(-result, std::generic_category(), "cannot show games on the bus");
@@ -218,7 +242,7 @@ int GameObjects::get_managed_objects(sd_bus_message* call, uid_t asker) {
       if (!game->is_seen_by(asker)) continue;
       if (result >= 0) result = sd_bus_message_open_container(message, 'e', "oa{sa{sv}}");
       if (result >= 0) result = sd_bus_message_append(message, "o", games::object_path(game->id).c_str());
-      if (result >= 0) result = append_interfaces(message, *game);
+      if (result >= 0) result = append_interfaces(message, *game, &lanes_.of(game->slot, monotonic_usec()));
       if (result >= 0) result = sd_bus_message_close_container(message);
     }
     return result >= 0 ? sd_bus_message_close_container(message) : result;
@@ -230,9 +254,15 @@ int GameObjects::get(sd_bus_message* call, uid_t asker) {
   if (game == nullptr) return no_such_object(call);
   const char *interface = nullptr, *name = nullptr;
   if (const int result = sd_bus_message_read(call, "ss", &interface, &name); result < 0) return result;
+  const bool is_ours = std::strcmp(interface, game_interface) == 0;
   for (const Property& property : table) {
-    if (std::strcmp(interface, game_interface) == 0 && std::strcmp(name, property.name) == 0)
+    if (is_ours && std::strcmp(name, property.name) == 0)
       return reply(call, [&](sd_bus_message* message) { return property.append(message, *game); });
+  }
+  if (is_ours && std::strcmp(name, lanes_property) == 0) {
+    return reply(call, [&](sd_bus_message* message) {
+      return append_lanes(message, lanes_.of(game->slot, monotonic_usec()));
+    });
   }
   return sd_bus_reply_method_errorf(call, SD_BUS_ERROR_UNKNOWN_PROPERTY, "A game has no such property.");
 }
@@ -244,7 +274,9 @@ int GameObjects::get_all(sd_bus_message* call, uid_t asker) {
   if (const int result = sd_bus_message_read(call, "s", &interface); result < 0) return result;
   if (std::strcmp(interface, game_interface) != 0 && *interface != '\0')
     return sd_bus_reply_method_errorf(call, SD_BUS_ERROR_UNKNOWN_INTERFACE, "A game has no such interface.");
-  return reply(call, [&](sd_bus_message* message) { return append_properties(message, *game); });
+  return reply(call, [&](sd_bus_message* message) {
+    return append_properties(message, *game, nullptr, &lanes_.of(game->slot, monotonic_usec()));
+  });
 }
 
 int GameObjects::introspect(sd_bus_message* call, uid_t asker) {

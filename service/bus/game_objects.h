@@ -19,13 +19,15 @@
 #include "service/auth/authority.h"
 #include "service/bus/name_watch.h"
 #include "service/games/registry.h"
+#include "service/metrics/lane_counts.h"
 
 namespace gamesched::bus {
 
 class GameObjects {
  public:
   // `bus` must live longer. Throws std::system_error.
-  GameObjects(sd_bus* bus, auth::Authority& authority, const games::Registry& registry);
+  GameObjects(sd_bus* bus, auth::Authority& authority, const games::Registry& registry,
+              metrics::LaneCounts& lanes);
   ~GameObjects();
   GameObjects(const GameObjects&) = delete;
   GameObjects& operator=(const GameObjects&) = delete;
@@ -60,6 +62,7 @@ class GameObjects {
   sd_bus* bus_;
   auth::Authority& authority_;
   const games::Registry& registry_;
+  metrics::LaneCounts& lanes_;
   sd_bus_slot* filter_ = nullptr;
   sd_bus_slot* enumerator_ = nullptr;
   struct Listener {

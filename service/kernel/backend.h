@@ -113,6 +113,9 @@ struct ThreadFacts {
   uint32_t llc = 0;  // whose queue it was in last
 };
 
+// How many threads each game has in each lane: by game_id, by a name of service/util/lanes.h.
+using LaneThreads = std::map<uint32_t, std::map<std::string, uint32_t>>;
+
 class Backend {
  public:
   virtual ~Backend() = default;
@@ -162,6 +165,10 @@ class Backend {
   // Of the thread that a pidfd stands for. NoSuchProcess when it has ended; Unsupported where nothing is
   // loaded.
   virtual Result<ThreadFacts> explain(int pidfd) const = 0;
+
+  // Of games with threads that our scheduler has seen; empty while it is not attached. Goes through all threads of the
+  // machine: a few hundred instructions for each.
+  virtual LaneThreads lane_threads() const { return {}; }
 
   // Sums over CPUs, read now.
   virtual std::vector<Counter> counters() const = 0;

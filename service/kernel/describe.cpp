@@ -7,6 +7,8 @@
 namespace gamesched::kernel {
 namespace {
 
+static_assert(lane_names.size() == GS_NR_LANES && urgent_lanes == GS_LANE_GAME_NETWORK + 1);
+
 constexpr struct {
   uint32_t bit;
   const char* word;

@@ -39,6 +39,7 @@ namespace gamesched::kernel {
 OBJECT(gamesched)
 OBJECT(process)
 OBJECT(input)
+OBJECT(lanes)
 #undef OBJECT
 
 namespace {
@@ -71,6 +72,7 @@ class KernelBackend final : public Backend {
   KernelBackend()
       : process_("process", {object_process, object_process_size}),
         input_("input", {object_input, object_input_size}),
+        lanes_("lanes", {object_lanes, object_lanes_size}),
         scheduler_("gamesched", {object_gamesched, object_gamesched_size}) {}
 
   ~KernelBackend() override {
@@ -230,6 +232,20 @@ class KernelBackend final : public Backend {
     return facts;
   }
 
+  LaneThreads lane_threads() const override {
+    LaneThreads found;
+    if (!attached() || !lanes_.loaded()) return found;
+    using Counts = std::array<std::array<unsigned, GS_NR_LANES>, GS_MAX_GAMES + 1>;
+    auto& counts = const_cast<Counts&>(*const_cast<Object&>(lanes_).global<Counts>("lane_threads"));
+    counts.fill({});
+    if (!lanes_.run_iterator()) return found;
+    for (uint32_t game = 1; game <= GS_MAX_GAMES; game++) {
+      for (std::size_t lane = 0; lane < GS_NR_LANES; lane++)
+        if (counts[game][lane] != 0) found[game][lane_names[lane]] = counts[game][lane];
+    }
+    return found;
+  }
+
   std::vector<Counter> counters() const override {
     std::vector<Counter> sums;
     input_reader_.add_counters(sums);
@@ -298,7 +314,11 @@ class KernelBackend final : public Backend {
     scheduler_.share_maps_of(process_, shared_maps);
     const Result<void> loaded = scheduler_.load();
     support_ = {loaded.has_value(), loaded ? "" : for_people(loaded)};
-    if (loaded) know_topology();
+    if (!loaded) return;
+    know_topology();
+    // For people who look. Without it they see less, and no game is the worse for it.
+    lanes_.share_maps_of(process_, shared_maps);
+    if (lanes_.load()) (void)lanes_.attach_programs();
   }
 
   static std::string for_people(const Result<void>& failed) {
@@ -386,7 +406,7 @@ class KernelBackend final : public Backend {
     if (on_exit) on_exit(info);
   }
 
-  Object process_, input_, scheduler_;
+  Object process_, input_, lanes_, scheduler_;
   Input input_reader_;
   Detectors signals_;
   SchedEvents sched_events_;

@@ -11,6 +11,8 @@
 #include <cstdio>
 #include <stdexcept>
 
+#include "service/util/fd.h"
+
 namespace gamesched::kernel {
 namespace {
 
@@ -116,6 +118,19 @@ Result<void> Object::attach_programs() {
     links_.emplace_back(link);
   }
   return {};
+}
+
+Result<void> Object::run_iterator() const {
+  if (links_.empty()) return fail(Error::Code::Unsupported, "BPF object " + name_ + " is not attached");
+  const UniqueFd iterator(bpf_iter_create(bpf_link__fd(links_.front().get())));
+  if (!iterator) return kernel_error("cannot begin " + name_, errno);
+  char nothing[64];  // the program writes no text
+  for (;;) {
+    const ssize_t n = ::read(iterator.get(), nothing, sizeof(nothing));
+    if (n == 0) return {};
+    // A long way is interrupted here and there for others' sake.
+    if (n < 0 && errno != EAGAIN && errno != EINTR) return kernel_error("cannot run " + name_, errno);
+  }
 }
 
 Result<bpf_link*> Object::attach_struct_ops(std::string_view name) {

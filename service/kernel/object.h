@@ -46,6 +46,8 @@ class Object {
   // Attaches all programs that attach by themselves (not struct_ops).
   Result<void> attach_programs();
   void detach_programs() { links_.clear(); }
+  // Runs the one program that it is, an iterator, over all there is now; what that found lies in its variables.
+  Result<void> run_iterator() const;
   // Attaches the struct_ops map of that name; the link is the caller's.
   Result<bpf_link*> attach_struct_ops(std::string_view map);
 

@@ -67,6 +67,30 @@ class Explain(BusTest):
         self.assertEqual(caught.exception.name, "NoSuchProcess")
 
 
+class Lanes(BusTest):
+    """Game1.Lanes: how many of its threads are in each lane."""
+
+    def lanes(self, caller, path):
+        return caller.get_of(path=path, name="Lanes")
+
+    def test_are_counted_while_the_scheduler_is_attached(self):
+        player = self.caller()
+        path = player.register()
+        self.wait_for_state("active")
+        self.kernel_write("threads", f"{player.pid} frame gpu\n")
+        wait_for(lambda: self.lanes(player, path) == {"frame": 1}, "the count")
+        self.assertEqual(player.get_all_of(path=path)["Lanes"], {"frame": 1})
+        self.assertEqual(player.objects()[path]["org.gamesched.Game1"]["Lanes"], {"frame": 1})
+        self.root.set_enabled(enabled=False)
+        wait_for(lambda: self.lanes(player, path) == {}, "the scheduler's end")
+
+    def test_are_nobody_elses_business(self):
+        player = self.caller()
+        path = player.register()
+        with self.assertRaises(Refused):
+            self.lanes(self.caller(), path)
+
+
 class Detectors(BusTest):
     def off(self):
         return (self.folder / "kernel" / "detectors-off").read_text().split()

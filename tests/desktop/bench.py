@@ -185,7 +185,8 @@ def main():
     desktop = options.build / "desktop"
     os.environ |= {"GAMESCHED_RUN": str(desktop / "run/gamesched-run"), "GAMESCHEDCTL": str(desktop / "cli/gameschedctl"),
                    "GAMESCHED_GAMEMODE": str(desktop / "gamemode/gamesched-gamemode"),
-                   "GAMESCHED_TRAY": str(desktop / "tray/gamesched-tray"), "GAMESCHED_TRANSLATIONS": str(desktop / "po")}
+                   "GAMESCHED_TRAY": str(desktop / "tray/gamesched-tray"), "GAMESCHED_TRANSLATIONS": str(desktop / "po"),
+                   "GAMESCHED_VIEW": str(desktop / "data/org.gamesched.Top.desktop")}
     sys.path[:0] = [str(SOURCES), str(SOURCES.parent / "lab/bench")]
     sys.dont_write_bytecode = True
     import figures

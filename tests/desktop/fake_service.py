@@ -13,7 +13,8 @@
   --since   the first game's, microseconds of CLOCK_REALTIME
   --room    RegisterGame answers LimitsExceeded to the games beyond N
 
-Tests steer it by org.gamesched.Fake: Say(state, reason), Eject(reason, detail, retry_in_s).
+Tests steer it by org.gamesched.Fake: Say(state, reason), Eject(reason, detail, retry_in_s), Lanes(game, threads by lane),
+Attach(the kernel's scheduler), Count(counter, value).
 
 Writes one JSON line to LOG when it owns the name ({"ready": true}) and one for each call, with the pid
 that a received pidfd names.
@@ -58,6 +59,8 @@ class Service(dbus.service.Object):
         self.enabled = True
         self.state, self.reason = options.state, f"The fake is {options.state}."
         self.profile = "balanced"
+        self.scheduler = ""
+        self.counters = {"enqueue": dbus.UInt64(2**63 + 1), "preempt": dbus.UInt64(7)}
         self.holds = []
         self.games = {}
         self.count = 0
@@ -110,7 +113,8 @@ class Service(dbus.service.Object):
             "Pid": dbus.UInt32(pid), "Uid": dbus.UInt32(os.getuid()), "Name": options.get("name", ""),
             "AppId": options.get("app-id", ""), "Source": "registered",
             "Since": dbus.UInt64(self.options.since + len(self.games)),
-            "TargetFps": options.get("target-fps", dbus.UInt32(0))}}
+            "TargetFps": options.get("target-fps", dbus.UInt32(0)), "Foreground": False,
+            "Lanes": dbus.Dictionary({}, signature="su")}}
         self.answer(path, done, failed)
         self.InterfacesAdded(path, self.games[path])
 
@@ -148,7 +152,7 @@ class Service(dbus.service.Object):
     @dbus.service.method(NAME, out_signature="a{st}", async_callbacks=("done", "failed"))
     def GetCounters(self, done, failed):
         self.record(call="GetCounters")
-        self.answer({"enqueue": dbus.UInt64(2**63 + 1), "preempt": dbus.UInt64(7)}, done, failed)
+        self.answer(self.counters, done, failed)
 
     @dbus.service.method(NAME, in_signature="h", out_signature="a{sv}", async_callbacks=("done", "failed"))
     def Explain(self, thread, done, failed):
@@ -171,7 +175,7 @@ class Service(dbus.service.Object):
             "Profiles": dbus.Array([("balanced", "as usual"), ("fast", "faster\x1b[31m")], signature="(ss)"),
             "ActiveProfileHolds": dbus.Array(self.holds, signature="a{sv}"),
             "ConfigurationErrors": dbus.Array([], signature="s"),
-            "Enabled": self.enabled, "Attach": "game", "KernelScheduler": "",
+            "Enabled": self.enabled, "Attach": "game", "KernelScheduler": self.scheduler,
             "Detectors": dbus.Array(missing, signature="(sbs)")}, signature="sv"), done, failed)
 
     @dbus.service.method(MANAGER, out_signature="a{oa{sa{sv}}}", async_callbacks=("done", "failed"))
@@ -186,6 +190,20 @@ class Service(dbus.service.Object):
     @dbus.service.method("org.gamesched.Fake", in_signature="ss")
     def Say(self, state, reason):
         self.say(str(state), str(reason))
+
+    @dbus.service.method("org.gamesched.Fake", in_signature="oa{su}")
+    def Lanes(self, path, lanes):
+        """No signal tells of it."""
+        self.games[path][GAME]["Lanes"] = lanes
+
+    @dbus.service.method("org.gamesched.Fake", in_signature="s")
+    def Attach(self, scheduler):
+        self.scheduler = scheduler
+        self.PropertiesChanged(NAME, {"KernelScheduler": scheduler}, [])
+
+    @dbus.service.method("org.gamesched.Fake", in_signature="st")
+    def Count(self, name, value):
+        self.counters[name] = dbus.UInt64(value)
 
     @dbus.service.method("org.gamesched.Fake", in_signature="ssu")
     def Eject(self, reason, detail, retry_in_s):

@@ -76,7 +76,7 @@ class WithTheService(DesktopTest):
             "profile": "balanced", "configuration_errors": [],
             "games": [{"path": "/org/gamesched/Scheduler1/game/1", "pid": game["pid"], "uid": os.getuid(),
                        "name": "Portal 2", "app_id": None, "source": "registered",
-                       "since_usec": 1_700_000_000_000_000, "target_fps": 60}],
+                       "since_usec": 1_700_000_000_000_000, "target_fps": 60, "foreground": False, "lanes": {}}],
             "kernel": {"sched_ext": "disabled", "scheduler": None}})
 
     def test_games_are_listed_oldest_first(self):

@@ -11,7 +11,7 @@ import unittest
 from gi.repository import GLib
 
 from harness import wait_for
-from tray import MENU, NAME, SERVICE, TRANSLATIONS, TRAY, TrayTest, named
+from tray import MENU, NAME, SERVICE, TRANSLATIONS, TRAY, TrayTest, install_view, named
 
 # State: icon, status, title, and the question in the menu.
 STATES = {
@@ -95,6 +95,16 @@ class Shown(TrayTest):
 
         wait_for(a_minute, "a minute of play")
 
+    def test_boosted_threads_are_of_the_menus_opening(self):
+        self.start_all()
+        game = self.register("doom")
+        self.say("active")
+        self.wait_for_icon("gamesched-active")
+        self.assertFalse(any("boosted" in label for label in self.labels()))
+        self.fake("Lanes", "(oa{su})", game, {"frame": 8, "game_audio": 1, "game": 30, "background": 2})
+        self.open_menu()
+        wait_for(lambda: any(label.endswith(", 9 threads boosted") for label in self.labels()), "the count")
+
     def test_games_from_before_the_tray(self):
         self.start_desktop()
         self.start_service()
@@ -169,6 +179,34 @@ class Clicks(TrayTest):
         self.assertEqual((first["notification"], first["body"]),
                          ("Game scheduling was not changed", "The fake refuses: NotAuthorized."))
         self.assertEqual((first["replaces"], second["replaces"]), (0, 1), "one on the screen")
+
+    def view(self, **env):
+        """A tray whose desktop file of the live view is installed where `env` says; a terminal that tells what it is to run."""
+        told = self.folder / "terminal"
+        terminal = self.folder / "bin/xdg-terminal-exec"
+        terminal.parent.mkdir(exist_ok=True)
+        terminal.write_text(f'#!/bin/sh\necho "$@" >{told}\n')
+        terminal.chmod(0o755)
+        self.start_desktop()
+        self.start_service()
+        self.start_tray(env=env)
+        self.wait_for_icon("gamesched-standby")
+        self.click("Open the live view")
+        return told
+
+    def test_the_live_view_opens_in_the_users_terminal(self):
+        told = self.view(**install_view(self))
+        wait_for(lambda: told.exists() and told.read_text(), "the terminal")
+        self.assertEqual(told.read_text(), "gameschedctl top\n")
+        self.assertEqual(self.seen("notification"), [])
+
+    def test_a_live_view_that_cannot_be_opened_is_told(self):
+        nowhere = str(self.folder / "nowhere")
+        self.view(XDG_DATA_DIRS=nowhere, XDG_DATA_HOME=nowhere)
+        wait_for(lambda: self.seen("notification"), "the notification")
+        notification, = self.seen("notification")
+        self.assertEqual(notification["notification"], "The live view could not be opened")
+        self.assertIn("gameschedctl top", notification["body"])
 
     def test_quit(self):
         _, tray = self.start_all()

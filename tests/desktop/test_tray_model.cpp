@@ -115,6 +115,15 @@ TEST(TrayModel, GamesWithTheirTime) {
   EXPECT_EQ(plain(view.text), "a game and 1 more");
 }
 
+TEST(TrayModel, GamesWithTheirBoostedThreads) {
+  Facts facts = facts_of("active");
+  facts.games = {{"/1", "Doom", now_usec - 5 * minute_usec, 12},
+                 {"/2", "Quake", now_usec - 5 * minute_usec, 1}};
+  const View view = view_of(facts, now_usec);
+  EXPECT_NE(find(view.menu, "Doom, for 5 min, 12 threads boosted"), nullptr);
+  EXPECT_NE(find(view.menu, "Quake, for 5 min, 1 thread boosted"), nullptr);
+}
+
 TEST(TrayModel, ManyGamesAreCut) {
   Facts facts = facts_of("active");
   for (int i = 0; i < 100; ++i) facts.games.push_back({"/" + std::to_string(i), "Doom", now_usec});

@@ -2,13 +2,21 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """gamesched-tray in Xfce's own panel, on a screen that is looked at."""
 
+import shutil
 import time
 import unittest
 
 from harness import wait_for
 from panel import ICONS, PanelTest, drawn, missing
-from tray import TRANSLATIONS, named
+from tray import TRANSLATIONS, install_view, named
 
+# What the picture of the live view is to show: events a second.
+COUNTERS = {"wakeups": 14_200, "idle_dispatches": 3_050, "frame_wakeups": 2_310, "frame_preemptions": 840, "input_wakeups": 125,
+            "loans": 16, "slices_kept": 610, "near": 420, "home_cores": 70, "moves": 31, "stays": 55, "path_peers": 92, "path_wakers": 120,
+            "frame_waits_64us": 2_270, "frame_waits_256us": 40, "game_audio_waits_32us": 370, "game_network_waits_64us": 66,
+            "game_waits_1024us": 4_900, "game_waits_4096us": 110, "normal_waits_8192us": 5_100, "normal_waits_32768us": 90,
+            "frame_longest_wait_ns": 410_000, "game_audio_longest_wait_ns": 96_000, "game_network_longest_wait_ns": 190_000,
+            "game_longest_wait_ns": 9_100_000, "normal_longest_wait_ns": 31_000_000}
 STATES = ("active", "standby", "off", "degraded", "ejected", "unsupported", "conflict")
 
 
@@ -41,14 +49,15 @@ class Panel(PanelTest):
     def test_the_menu_opens_and_switches(self):
         self.start_panel()
         self.start_service("--state", "active", "--since", str(time.time_ns() // 1000 - 42 * 60_000_000))
-        self.register("Half-Life 2")
+        game = self.register("Half-Life 2")
+        self.fake("Lanes", "(oa{su})", game, {"frame": 9, "game_audio": 1, "game": 31})
         self.start_tray()
         x, y = self.wait_for_picture_of("gamesched-active")
         closed = self.picture()
         self.open(x, y)
         # A menu: far more than the icon's highlight.
         wait_for(lambda: self.picture().different(closed) > 10_000, "the menu on the screen")
-        self.keep("tray-menu", 240, 180)
+        self.keep("tray-menu", 300, 200)
         # The first that can be chosen: active is no question.
         self.x("key", "Down", "Return")
         self.wait_for_picture_of("gamesched-off")
@@ -63,6 +72,27 @@ class Panel(PanelTest):
         self.open(x, y)
         wait_for(lambda: self.picture().different(closed) > 10_000, "the menu on the screen")
         self.keep("tray-menu-he", 240, 200)
+
+    @unittest.skipUnless(shutil.which("xterm"), "not installed: xterm")
+    def test_the_live_view_opens_in_a_real_terminal(self):
+        self.env |= install_view(self)
+        self.start_panel()
+        self.start_service("--state", "active", "--since", str(time.time_ns() // 1000 - 42 * 60_000_000))
+        game = self.register("Half-Life 2")
+        self.fake("Lanes", "(oa{su})", game, {"frame": 9, "game_audio": 1, "game_network": 1, "game": 31, "background": 4})
+        self.fake("Attach", "(s)", "gamesched")
+        self.say("active", "A game runs.")
+        self.start_tray()
+        self.wait_for_picture_of("gamesched-active")
+        before = self.picture()
+        self.click("Open the live view")
+        wait_for(lambda: self.picture().different(before) > 10_000, "a window")
+        # It is the view: who but it looks again and again?
+        for look in range(2, 5):
+            for name, hz in COUNTERS.items():
+                self.fake("Count", "(st)", name, hz if "longest" in name else look * hz)
+            wait_for(lambda least=look: len(self.calls("GetCounters")) >= least, "the view to look")
+        self.keep("live-view", 488, 320)
 
     def test_a_panel_that_comes_later_and_again(self):
         self.start_service()

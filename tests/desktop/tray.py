@@ -10,10 +10,11 @@ import sys
 
 from gi.repository import Gio, GLib
 
-from harness import DesktopTest, wait_for
+from harness import CTL, DesktopTest, wait_for
 
 TRAY = os.environ["GAMESCHED_TRAY"]
 TRANSLATIONS = os.environ["GAMESCHED_TRANSLATIONS"]
+VIEW = pathlib.Path(os.environ["GAMESCHED_VIEW"])
 HOST = pathlib.Path(__file__).with_name("tray_host.py")
 NAME = "org.gamesched.Tray"
 ITEM = "org.kde.StatusNotifierItem"
@@ -40,6 +41,16 @@ def named(test, locale):
     folder = test.folder / "locale"
     shutil.copytree(C_LOCALE, folder / locale, dirs_exist_ok=True)
     return {"LOCPATH": str(folder), "LANG": locale, "LC_ALL": locale}
+
+
+def install_view(test):
+    """The live view's desktop file, and the program by the name that it has there: the environment that finds them."""
+    (test.folder / "share/applications").mkdir(parents=True, exist_ok=True)
+    (test.folder / "bin").mkdir(exist_ok=True)
+    shutil.copy(VIEW, test.folder / "share/applications")
+    (test.folder / "bin/gameschedctl").symlink_to(CTL)
+    return {"PATH": f"{test.folder}/bin:{test.env['PATH']}", "XDG_DATA_DIRS": f"{test.folder}/share:/usr/share",
+            "XDG_DATA_HOME": str(test.folder / "data")}
 
 
 class TrayTest(DesktopTest):

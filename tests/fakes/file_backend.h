@@ -6,7 +6,7 @@
 //   foreign       the name of another scheduler that is in place
 //   missing       the name of a detector that is not available
 //   attach-error  what attach() fails with
-//   threads       a line "TID LANE EVIDENCE,..." for each thread whose lane is asked for
+//   threads       a line "TID LANE EVIDENCE,..." for each thread whose lane is asked for or counted
 //   events        a FIFO; "exec PID PARENT UID FROM_LAUNCHER SLOT PATH<tab>ARGUMENT..." is the start of a
 //                 program, with the path as its first argument; "foreground SLOT" another game that is
 //                 played; a line "REASON|MESSAGE" is an ejection, "restart" a restart request
@@ -143,6 +143,20 @@ class FileBackend : public kernel::Backend {
       facts.game_id = game_of(tid);
     }
     return facts;
+  }
+  kernel::LaneThreads lane_threads() const override {
+    kernel::LaneThreads found;
+    if (!attached_) return found;
+    std::istringstream lines(read_file(folder_ / "threads", 4096).value_or(""));
+    for (std::string line; std::getline(lines, line);) {
+      std::istringstream words(line);
+      pid_t tid = 0;
+      std::string lane;
+      words >> tid >> lane;
+      const auto status = procfs::read_status(tid);
+      if (const uint32_t game = status ? game_of(status->tgid) : 0; game != 0) found[game][lane]++;
+    }
+    return found;
   }
   std::vector<kernel::Counter> counters() const override {
     return {{"enqueued", 7}, {"dispatched", 5}, {"counter_reads", ++counter_reads_}};

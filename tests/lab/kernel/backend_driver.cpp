@@ -28,6 +28,7 @@
 //   tune [NAME VALUE]      one tunable, all others at their defaults
 //   forget-card MINOR      as if the driver of that graphics card were not known
 //   serve PID              an audio server that ran before
+//   lanes                  threads of games by lane: {game: {lane: threads}}
 //   signals TID            what detectors wrote of a thread; null: nothing yet
 //   sounds                 ALSA devices (minor numbers) told since the last time
 //   card MINOR             the sound card of an ALSA device
@@ -219,6 +220,7 @@ class Driver {
     if (command == "explain") return explain(words);
     if (command == "forget-card") return forget_card(words);
     if (command == "switch-off") return switch_off(words);
+    if (command == "lanes") return lanes();
     if (command == "signals") return signals(words);
     if (command == "sounds") return std::exchange(sounds_, json::array());
     if (command == "card") {
@@ -296,6 +298,12 @@ class Driver {
     bpf_map_lookup_elem(map_fd("game_stats"), &game, &stats);
     const bool known = bpf_map_lookup_elem(map_fd("user_processes"), &uid, &of_user) == 0;
     return {{"game", stats.processes}, {"user", known ? json(of_user) : json(nullptr)}};
+  }
+
+  json lanes() const {
+    json games = json::object();
+    for (const auto& [game, lanes] : backend_->lane_threads()) games[std::to_string(game)] = lanes;
+    return games;
   }
 
   json explain(std::istringstream& words) const {

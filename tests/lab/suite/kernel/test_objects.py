@@ -9,7 +9,7 @@ from backend import BackendTest
 # All of them attach by themselves; those of the scheduler belong to sched_ext_ops.
 PROGRAMS = {
     "process_fork", "process_exec", "process_exit", "input_event_hook", "input_device_gone",
-    "gpu_ioctl", "gpu_ioctl_compat", "fence_wait", "thread_renamed",
+    "count_lanes", "gpu_ioctl", "gpu_ioctl_compat", "fence_wait", "thread_renamed",
     "audio_ioctl", "audio_ioctl_compat", "audio_wakes", "audio_woken", "audio_requested",
     "net_sends", "net_sends6", "net_received", "net_received6",
     "gamesched_select_cpu", "gamesched_enqueue", "gamesched_dispatch", "gamesched_running", "gamesched_stopping",

@@ -162,3 +162,36 @@ class Processes(BackendTest):
         stayed = lambda: [comm(pid) for pid in children() if pid in self.members()]
         # A process has its new name before the exec is done.
         wait_until("the other to have left", lambda: stayed() == ["plain"])
+
+
+class Lanes(BackendTest):
+    def test_threads_of_a_game_are_counted_by_lane(self):
+        helpers, stop = 3, threading.Event()
+
+        def game():
+            threads = [threading.Thread(target=stop.wait, daemon=True) for _ in range(helpers)]
+            for thread in threads:
+                thread.start()
+            sleep_for_ever()
+
+        self.assertEqual(self.driver.ask("lanes"), {}, "without a scheduler there are no lanes")
+        self.attach()
+        first, second = self.play(game), self.play(sleep_for_ever, game=GAME + 1)
+
+        def counted():
+            lanes = self.driver.ask("lanes")
+            return [sum(lanes.get(str(number), {}).values()) for number in (GAME, GAME + 1)]
+
+        wait_until(lambda: f"all threads to be counted, not {counted()}", lambda: counted() == [1 + helpers, 1])
+
+        def one_by_one(pid):
+            each = [self.driver.ask("explain", int(tid))["lane"] for tid in os.listdir(f"/proc/{pid}/task")]
+            return {lane: each.count(lane) for lane in set(each)}
+
+        # What the count of all says is what each thread says, once all of them sleep.
+        wait_until("the same of both", lambda: self.driver.ask("lanes") ==
+                   {str(GAME): one_by_one(first), str(GAME + 1): one_by_one(second)})
+        self.driver.ask("remove", GAME + 1)
+        self.assertNotIn(str(GAME + 1), self.driver.ask("lanes"))
+        self.driver.ask("detach")
+        self.assertEqual(self.driver.ask("lanes"), {})

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "desktop/cli/terminal.h"
+
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstdlib>
+#include <string_view>
+
+namespace gamesched::cli {
+namespace {
+
+constexpr std::string_view alternate_screen = "\033[?1049h\033[?25l", usual_screen = "\033[?25h\033[?1049l";
+constexpr std::string_view top_left = "\033[H";
+constexpr char ctrl_c = 3, ctrl_z = 26;
+
+void write_all(std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t n = ::write(STDOUT_FILENO, text.data(), text.size());
+    if (n < 0 && errno != EINTR) return;  // a terminal that has gone is seen when keys are read
+    if (n > 0) text.remove_prefix(static_cast<std::size_t>(n));
+  }
+}
+
+}  // namespace
+
+std::expected<void, std::string> Terminal::check() {
+  if (::isatty(STDIN_FILENO) != 1 || ::isatty(STDOUT_FILENO) != 1)
+    return std::unexpected(
+        "top needs a terminal; without one take: gameschedctl status --json, gameschedctl counters --json");
+  const char* const kind = std::getenv("TERM");
+  if (kind == nullptr || *kind == '\0' || std::string_view(kind) == "dumb")
+    return std::unexpected(
+        "top needs a terminal that can place text (TERM is not set, or \"dumb\"); else take: gameschedctl "
+        "status");
+  return {};
+}
+
+Terminal::Terminal() {
+  ::tcgetattr(STDIN_FILENO, &before_);
+  enter();
+}
+
+Terminal::~Terminal() {
+  leave();
+}
+
+void Terminal::enter() {
+  termios raw = before_;
+  raw.c_lflag &= ~static_cast<tcflag_t>(ICANON | ECHO | ISIG);  // Ctrl-C and Ctrl-Z come as keys
+  raw.c_cc[VMIN] = 0;
+  raw.c_cc[VTIME] = 0;
+  ::tcsetattr(STDIN_FILENO, TCSADRAIN, &raw);
+  write_all(alternate_screen);
+  shown_.clear();
+}
+
+void Terminal::leave() {
+  write_all(usual_screen);
+  ::tcsetattr(STDIN_FILENO, TCSADRAIN, &before_);
+}
+
+Terminal::Size Terminal::size() const {
+  winsize window{};
+  if (::ioctl(STDOUT_FILENO, TIOCGWINSZ, &window) != 0 || window.ws_col == 0 || window.ws_row == 0) return {};
+  return {window.ws_col, window.ws_row};
+}
+
+void Terminal::show(const std::string& picture) {
+  if (picture == shown_) return;
+  shown_ = picture;
+  write_all(std::string(top_left) + picture);
+}
+
+Terminal::Key Terminal::read_key() {
+  char keys[64];
+  const ssize_t n = ::read(STDIN_FILENO, keys, sizeof(keys));
+  if (n < 0 && (errno == EAGAIN || errno == EINTR)) return Key::None;
+  if (n <= 0) return Key::Quit;
+  const std::string_view pressed(keys, static_cast<std::size_t>(n));
+  if (pressed.find_first_of(std::string{'q', 'Q', ctrl_c}) != pressed.npos) return Key::Quit;
+  if (pressed.contains(ctrl_z)) return Key::Stop;
+  if (pressed.ends_with("\033[A") || pressed.ends_with("\033OA") || pressed.ends_with('k')) return Key::Up;
+  if (pressed.ends_with("\033[B") || pressed.ends_with("\033OB") || pressed.ends_with('j')) return Key::Down;
+  return Key::None;
+}
+
+void Terminal::stop() {
+  leave();
+  ::raise(SIGSTOP);
+  enter();
+}
+
+}  // namespace gamesched::cli
