@@ -3,6 +3,7 @@
 
 import os
 import pathlib
+import signal
 import subprocess
 
 from gi.repository import Gio, GLib
@@ -33,6 +34,12 @@ def flatpak(test, launcher=()):
     return [str(word) for word in ["bwrap", *root, "--die-with-parent", "--unshare-pid", "--proc", "/proc", "--ro-bind", info,
                                    "/.flatpak-info", "--info-fd", ids.fileno(), "sh", "-c", wait, "sh", *launcher]
             ], [ids.fileno()]
+
+
+def pauses(pid):
+    """It sleeps, and SIGINT would not be its end."""
+    status = dict(line.split(":", 1) for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines())
+    return "S" in status["State"].split() and int(status["SigCgt"], 16) >> (signal.SIGINT - 1) & 1
 
 
 def start_portal(test):

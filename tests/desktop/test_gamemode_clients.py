@@ -11,7 +11,7 @@ import unittest
 
 from gi.repository import Gio, GLib
 
-from gamemode import NAME, PATH, PORTAL, GameModeTest, flatpak, start_portal
+from gamemode import NAME, PATH, PORTAL, GameModeTest, flatpak, pauses, start_portal
 from harness import RUN, wait_for
 
 PATHS = f"{os.environ['PATH']}:/usr/games"
@@ -97,16 +97,10 @@ class Clients(GameModeTest):
         client = self.spawn("gamemoded", "-r")
         wait_for(lambda: client.pid in self.registered(), "its registration")
         wait_for(lambda: self.get("ClientCount") == 1, "the answer")
-        wait_for(lambda: self.pauses(client.pid), "its pause")
+        wait_for(lambda: pauses(client.pid), "its pause")
         client.send_signal(signal.SIGINT)
         self.assertEqual(client.wait(60), 0, client.stderr.read())
         wait_for(lambda: self.get("ClientCount") == 0, "its farewell")
-
-    @staticmethod
-    def pauses(pid):
-        """It sleeps, and SIGINT would not be its end."""
-        status = dict(line.split(":", 1) for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines())
-        return "S" in status["State"].split() and int(status["SigCgt"], 16) >> (signal.SIGINT - 1) & 1
 
     def test_a_shell_extension_watches_the_count(self):
         """As GNOME's does: it starts nobody, reads the cached property, follows its changes."""
