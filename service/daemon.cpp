@@ -78,6 +78,7 @@ class Daemon {
   void reload();
   void stop();
   void tell_status();
+  void tell_status_later();
   void write_journal();
 
   const Options options_;
@@ -104,6 +105,7 @@ class Daemon {
   bus::PowerProfiles power_profiles_;
   bus::SchedulerObject object_;
   Defer write_journal_;
+  Timer status_timer_;
   Signal terminate_, interrupt_, hang_up_;
   std::string told_status_;
 };
@@ -140,6 +142,7 @@ Daemon::Daemon(const Options& options, const MakeBackend& make_backend)
       power_profiles_(connection_.get()),
       object_(loop_, connection_, requests_, attachment_, profiles_, snapshots_, registry_),
       write_journal_(loop_, [this] { write_journal(); }),
+      status_timer_(loop_, [this] { tell_status(); }),
       terminate_(loop_, SIGTERM, [this] { stop(); }),
       interrupt_(loop_, SIGINT, [this] { stop(); }),
       hang_up_(loop_, SIGHUP, [this] { reload(); }) {
@@ -188,10 +191,11 @@ Daemon::Daemon(const Options& options, const MakeBackend& make_backend)
     // Only a daemon that has the machine's scheduling in hand is worth a timer: in standby it makes no
     // wake-ups.
     loop_.set_watched(backend_->attached());
-    seats_.listen(registry_.size() > 0);
+    // The next game, while the scheduler lingers for it, finds all as it was.
+    seats_.listen(registry_.size() > 0 || backend_->attached());
     hold_power_profile();
     object_.properties_may_have_changed();
-    tell_status();
+    tell_status_later();
   };
   profiles_.on_changed = [this] { profile_changed(); };
   seats_.on_changed = [this] {
@@ -230,6 +234,7 @@ int Daemon::run() {
   finder_.scan();
   attachment_.update();
   connection_.request_name(bus_name);
+  tell_status();
   sd_notify(0, "READY=1");
   return loop_.run();
 }
@@ -335,8 +340,15 @@ void Daemon::stop() {
   loop_.exit(EXIT_SUCCESS);
 }
 
+// systemd tells the whole bus of each such text, several times over: not while a game starts, which is what
+// they are mostly about.
+void Daemon::tell_status_later() {
+  if (!status_timer_.armed()) status_timer_.arm_at(monotonic_usec() + usec_per_sec);
+}
+
 void Daemon::tell_status() {
-  const policy::Status status = attachment_.status();
+  status_timer_.disarm();
+  const policy::Status& status = attachment_.published();
   std::string text = std::string(policy::to_string(status.state)) + ": " + status.reason;
   if (!config_errors_.empty()) text += " The configuration has errors, see the journal.";
   if (text == told_status_) return;

@@ -10,6 +10,7 @@ namespace {
 
 const char* const interface_name = org::gamesched::Scheduler1_adaptor::INTERFACE_NAME;
 const char* const object_path = "/org/gamesched/Scheduler1";
+constexpr std::size_t max_scheduler_bytes = 128;  // the kernel bounds its name so
 // Reading them from every CPU is dear, and anybody may ask as often as they like. No person sees the
 // difference, and no tool of ours asks more often than each second.
 constexpr uint64_t counters_age_usec = 100 * usec_per_msec;
@@ -219,7 +220,7 @@ std::string SchedulerObject::Attach() {
   return std::string(policy::to_string(attachment_.config().attach));
 }
 std::string SchedulerObject::KernelScheduler() {
-  return cleaned(attachment_.kernel_scheduler(), 128);
+  return cleaned(attachment_.see().kernel_scheduler, max_scheduler_bytes);
 }
 
 std::string SchedulerObject::ActiveProfile() {
@@ -263,13 +264,13 @@ SchedulerObject::DetectorList SchedulerObject::Detectors() {
 }
 
 SchedulerObject::Values SchedulerObject::values() {
-  const policy::Status status = attachment_.status();
+  const auto [status, kernel_scheduler] = attachment_.see();
   Values values{.state = std::string(policy::to_string(status.state)),
                 .state_reason = status.reason,
                 .enabled = Enabled(),
                 .attach = Attach(),
                 .detectors = Detectors(),
-                .kernel_scheduler = KernelScheduler(),
+                .kernel_scheduler = cleaned(kernel_scheduler, max_scheduler_bytes),
                 .active_profile = ActiveProfile(),
                 .profile = Profile(),
                 .profiles = Profiles(),

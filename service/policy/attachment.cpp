@@ -63,8 +63,9 @@ void Attachment::update() {
   // A detach of something lost may be followed by an attach; more in one turn would be a quarrel with the
   // kernel.
   constexpr int max_steps = 3;
+  Facts now = facts();
   for (int step = 0; step < max_steps; ++step) {
-    const Decision decision = controller_.decide(facts());
+    const Decision decision = controller_.decide(now);
     if (decision.wake_at_usec) {
       timer_.arm_at(*decision.wake_at_usec);
     } else {
@@ -73,8 +74,9 @@ void Attachment::update() {
     if (decision.action == Action::None) break;
     if (decision.action == Action::Attach) attach();
     if (decision.action == Action::Detach) backend_.detach();
+    now = facts();
   }
-  publish();
+  publish(now);
 }
 
 void Attachment::attach() {
@@ -102,8 +104,8 @@ void Attachment::exited(const kernel::ExitInfo& info) {
   schedule();
 }
 
-void Attachment::publish() {
-  const Status now = controller_.status(facts());
+void Attachment::publish(const Facts& facts) {
+  const Status now = controller_.status(facts);
   if (now != published_) {
     if (now.state != published_.state) {
       log::notice("State " + std::string(to_string(now.state)) + ": " + now.reason,
@@ -114,10 +116,11 @@ void Attachment::publish() {
   if (on_changed) on_changed();
 }
 
-Status Attachment::status() {
-  const Status now = controller_.status(facts());
-  if (now != published_ && !shut_down_) schedule();
-  return now;
+Attachment::Seen Attachment::see() {
+  const Facts now = facts();
+  Seen seen{.status = controller_.status(now), .kernel_scheduler = now.kernel.ops};
+  if (seen.status != published_ && !shut_down_) schedule();
+  return seen;
 }
 
 void Attachment::expect_game() {

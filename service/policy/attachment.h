@@ -42,8 +42,14 @@ class Attachment {
   void set_off_profile(const std::string& name);
 
   // Read from the kernel now, not remembered. A surprise is followed by update() in the next turn.
-  Status status();
-  std::string kernel_scheduler() const { return backend_.state().ops; }
+  struct Seen {
+    Status status;
+    std::string kernel_scheduler;  // the one that is attached; ""
+  };
+  Seen see();
+  Status status() { return see().status; }
+  // As of the last on_changed.
+  const Status& published() const { return published_; }
   std::vector<kernel::DetectorStatus> detectors() const { return backend_.detectors(); }
   bool enabled() const { return controller_.enabled(); }
   const Config& config() const { return controller_.config(); }
@@ -55,7 +61,7 @@ class Attachment {
   Facts facts() const;
   void attach();
   void exited(const kernel::ExitInfo& info);
-  void publish();
+  void publish(const Facts& facts);
 
   kernel::Backend& backend_;
   Controller controller_;

@@ -113,6 +113,28 @@ class TheGame(DesktopTest):
         self.assertEqual([r.stdout for r in (inside, outside, assigned)], [f"1 {nice}\n", f"1 {nice}\n", "12\n"])
         self.assertEqual([r.stderr for r in (inside, outside, assigned)], ["", "", ""])
 
+    def test_works_with_overlays_and_compositors_on_either_side(self):
+        """Shaped as theirs: MangoHud's script becomes the game, gamescope takes options up to a "--" and stays its parent."""
+        scripts = self.folder / "bin"
+        scripts.mkdir()
+        for name, text in (("mangohud", 'exec env MANGOHUD=1 "$@"'),
+                           ("gamescope", 'while [ "$1" != -- ]; do shift; done; shift; "$@"; exit $?')):
+            (scripts / name).write_text(f"#!/bin/sh\n{text}\n")
+            (scripts / name).chmod(0o755)
+        path = {"PATH": f"{scripts}:{self.env['PATH']}"}
+        game = ["sh", "-c", 'echo "$MANGOHUD"; exit 7']
+        compositor = ["gamescope", "-W", "1920", "--fps", "60", "--name", "x", "--"]
+        for command, said in (([RUN, "mangohud", *game], "1\n"), (["mangohud", RUN, *game], "1\n"),
+                              ([RUN, *compositor, *game], "\n"), ([*compositor, RUN, *game], "\n"),
+                              ([RUN, "--fps", "90", "--", *compositor, "mangohud", *game], "1\n")):
+            with self.subTest(command=command):
+                before = len(self.calls("RegisterGame"))
+                done = self.execute(*command, env=path)
+                self.assertEqual((done.returncode, done.stdout, done.stderr), (7, said, ""))
+                call, = self.calls("RegisterGame")[before:]
+                # What comes after the command's name is the command's.
+                self.assertEqual(call["options"].get("target-fps"), 90 if command[1] == "--fps" else None)
+
     def test_runs_nested_in_itself(self):
         game = self.run_game(RUN, "echo", "nested")
         self.assertEqual(game.stdout, "nested\n")
