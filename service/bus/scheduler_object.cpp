@@ -207,11 +207,12 @@ void SchedulerObject::Explain(sdbus::Result<std::map<std::string, sdbus::Variant
 std::string SchedulerObject::Version() {
   return GAMESCHED_VERSION;
 }
+// The signal of changes asks for their values: those that it was made for, and no new look at the kernel for each.
 std::string SchedulerObject::State() {
-  return std::string(policy::to_string(attachment_.status().state));
+  return telling_ ? told_.state : std::string(policy::to_string(attachment_.status().state));
 }
 std::string SchedulerObject::StateReason() {
-  return attachment_.status().reason;
+  return telling_ ? told_.state_reason : attachment_.status().reason;
 }
 bool SchedulerObject::Enabled() {
   return attachment_.enabled();
@@ -220,7 +221,7 @@ std::string SchedulerObject::Attach() {
   return std::string(policy::to_string(attachment_.config().attach));
 }
 std::string SchedulerObject::KernelScheduler() {
-  return cleaned(attachment_.see().kernel_scheduler, max_scheduler_bytes);
+  return telling_ ? told_.kernel_scheduler : cleaned(attachment_.see().kernel_scheduler, max_scheduler_bytes);
 }
 
 std::string SchedulerObject::ActiveProfile() {
@@ -300,7 +301,15 @@ void SchedulerObject::tell_changes() {
   note(&Values::configuration_errors, "ConfigurationErrors");
   note(&Values::foreground_game, "ForegroundGame");
   told_ = std::move(now);
-  if (!names.empty()) emitPropertiesChangedSignal(interface_name, names);
+  if (names.empty()) return;
+  telling_ = true;
+  try {
+    emitPropertiesChangedSignal(interface_name, names);
+  } catch (...) {
+    telling_ = false;
+    throw;
+  }
+  telling_ = false;
 }
 
 }  // namespace gamesched::bus

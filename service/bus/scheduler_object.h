@@ -97,6 +97,7 @@ class SchedulerObject
   std::vector<std::string> configuration_errors_;
   const games::Registry& registry_;
   Values told_;
+  bool telling_ = false;  // changes, from told_
   Defer tell_changes_;
 };
 

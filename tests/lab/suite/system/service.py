@@ -129,8 +129,11 @@ class Journal:
         self._cursor = run("journalctl", "-n", "0", "--show-cursor").stdout.rpartition("cursor: ")[2].strip()
 
     def errors(self):
+        return self.lines("-p", "err")
+
+    def lines(self, *filters):
         run("journalctl", "--sync", check=False)
-        return run("journalctl", "--after-cursor", self._cursor, "-u", UNIT, "-p", "err", "-o", "cat",
+        return run("journalctl", "--after-cursor", self._cursor, "-u", UNIT, "-o", "cat", *filters,
                    check=False).stdout.splitlines()
 
 

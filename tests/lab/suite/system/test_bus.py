@@ -72,7 +72,7 @@ class Bus(ServiceTest):
         # At first and after a game: both are standby.
         for _ in range(2):
             wait_until("standby", lambda: state() == "standby")
-            time.sleep(0.5)  # the answer to that question, and what systemd makes of it, is through
+            time.sleep(1.5)  # the answer to that question is through, and what systemd is told a second after a change
             before = switches()
             time.sleep(watchdog_s)
             self.assertEqual(switches(), before)

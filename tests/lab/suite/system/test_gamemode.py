@@ -31,10 +31,21 @@ class GameMode(ServiceTest):
         return session, game, executable
 
     def test_BUS3_gamemoderun(self):
-        # Not with gamemode-simulate-game, which registers itself and fails, here as with GameMode: it is registered already.
         session, _, executable = self.play("gamemoderun", "sleep", "5")
         self.assertEqual(executable, "sleep")
         self.assertNotIn("ERROR", session.err.read_text())
+
+    def test_BUS3_gamemoderun_of_a_game_that_asks_itself(self):
+        """It is registered before it runs; so its own request is refused, here as with GameMode, and it ends at once."""
+        session = Session(self, PLAYER, "env", PATHS, "gamemoderun", "gamemode-simulate-game")
+        self.assertEqual(session.exit_status(), 1)
+        self.assertIn("Failed to request gamemode start", session.err.read_text())
+
+        def told():
+            return [line for line in self.journal.lines() if line.startswith("Game gamemode-simulate-game (process ")]
+
+        wait_until(lambda: f"its registration and its end: {self.journal.lines()}", lambda: len(told()) == 2, interval_s=0.1)
+        self.assertTrue(told()[0].endswith(" gamemode"), told())
 
     def test_BUS3_a_game_that_asks_itself(self):
         """It plays ten seconds, and checks what it is told; its exit status says so."""

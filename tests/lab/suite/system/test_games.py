@@ -1,10 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A game's life, from gamesched-run to the kernel and back."""
 
+import fcntl
 import json
 import os
+import pty
+import re
+import select
 import signal
+import struct
 import subprocess
+import termios
 
 from lab import PROGRAMS, kernel_ops, kernel_state, wait_until
 from service import PLAYER, ServiceTest, Session, configure, games, run, state, status, wait_for_kernel, wait_for_state
@@ -27,6 +33,29 @@ class Games(ServiceTest):
         self.assertEqual(kernel_state(), "enabled", "it lingers")
         wait_for_state("standby")
         self.assertEqual(kernel_state(), "disabled")
+
+    def test_ASY5_the_live_view_shows_what_the_kernel_does(self):
+        self.playing()
+        ours, theirs = pty.openpty()
+        fcntl.ioctl(ours, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+        view = self.start(["gameschedctl", "top"], stdin=theirs, stdout=theirs, env={**os.environ, "TERM": "xterm"})
+        os.close(theirs)
+        self.addCleanup(os.close, ours)
+        shown = ""
+
+        def shows(*patterns):
+            nonlocal shown
+            while select.select([ours], [], [], 0)[0]:
+                shown += os.read(ours, 65536).decode()
+            picture = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown.rpartition("\x1b[H")[2])
+            return all(re.search(pattern, picture) for pattern in patterns)
+
+        # The game's one thread, lanes that have threads and waits, counters that count.
+        wait_until(lambda: f"the view, not {shown[-3000:]}",
+                   lambda: shows(r"gamesched is active", r"scheduler gamesched", r"sleep +\d+:\d\d .* 1\s", r"RUNS/s",
+                                 r"normal .* (us|ms)", r"wakeups +[1-9]"), interval_s=0.1)
+        os.write(ours, b"q")
+        self.assertEqual(view.wait(), 0)
 
     def test_the_scheduler_comes_before_the_registration_and_leaves_when_none_follows(self):
         nowhere = {**os.environ, "DBUS_SYSTEM_BUS_ADDRESS": "unix:path=/nonexistent"}
