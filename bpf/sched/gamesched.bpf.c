@@ -36,6 +36,10 @@
 
 char LICENSE[] SEC("license") = "GPL";
 
+unsigned int daemon_tgid; /* set before attaching */
+/* From init to exit: at any other time the scheduler in place is another one. */
+static bool in_place;
+
 SEC("struct_ops/gamesched_select_cpu")
 s32 BPF_PROG(gamesched_select_cpu, struct task_struct* p, s32 prev_cpu, u64 wake_flags) {
   return select_cpu(p, prev_cpu, wake_flags);
@@ -90,13 +94,18 @@ void BPF_PROG(gamesched_cpu_release, s32 cpu, struct scx_cpu_release_args* args)
 
 SEC("struct_ops.s/gamesched_init")
 s32 BPF_PROG(gamesched_init) {
-  return cpus_init();
+  s32 error = cpus_init();
+
+  in_place = !error;
+  return error;
 }
 
 SEC("struct_ops/gamesched_exit")
 void BPF_PROG(gamesched_exit, struct scx_exit_info* info) {
-  struct gs_event* event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
+  struct gs_event* event;
 
+  in_place = false;
+  event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
   if (!event) return;
   event->kind = GS_EVENT_SCHED_EXIT;
   event->exit_kind = info->kind;
@@ -105,6 +114,19 @@ void BPF_PROG(gamesched_exit, struct scx_exit_info* info) {
   bpf_probe_read_kernel_str(event->reason, sizeof(event->reason), info->reason);
   bpf_probe_read_kernel_str(event->message, sizeof(event->message), info->msg);
   bpf_ringbuf_submit(event, 0);
+}
+
+static char daemon_gone[] = "gameschedd has ended";
+
+/* The link that holds us ends with the daemon too, but only after its memory and its mounts: this is its first
+ * step. */
+SEC("tp_btf/sched_process_exit")
+int BPF_PROG(gamesched_daemon_exits, struct task_struct* p) {
+  unsigned long long no_arguments = 0;
+
+  if (in_place && p->pid == daemon_tgid)
+    scx_bpf_exit_bstr(0, daemon_gone, &no_arguments, sizeof(no_arguments));
+  return 0;
 }
 
 SEC(".struct_ops.link")

@@ -6,6 +6,7 @@
 #include <bpf/bpf.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -316,6 +317,9 @@ class KernelBackend final : public Backend {
     support_ = {loaded.has_value(), loaded ? "" : for_people(loaded)};
     if (!loaded) return;
     know_topology();
+    const_cast<unsigned&>(*scheduler_.global<unsigned>("daemon_tgid")) = static_cast<unsigned>(getpid());
+    // Without it a killed daemon's scheduler stays for some more milliseconds, until its link is closed.
+    (void)scheduler_.attach_programs();
     // For people who look. Without it they see less, and no game is the worse for it.
     lanes_.share_maps_of(process_, shared_maps);
     if (lanes_.load()) (void)lanes_.attach_programs();

@@ -4,6 +4,7 @@
 import os
 import pathlib
 import signal
+import subprocess
 import time
 
 from backend import CPUS, BackendTest, Cells, count_up, pinned, shared_driver
@@ -105,8 +106,13 @@ class Life(BackendTest):
         before = first_line(SCHED_EXT / "nr_rejected")
         self.attach()
         all_work()
+        ends = lambda: subprocess.run(["dmesg"], capture_output=True, text=True, check=True).stdout.count(
+            '"gamesched" disabled (unregistered from BPF)')
+        ended = ends()
         self.driver.process.kill()
         wait_until("the kernel's own scheduler", lambda: kernel_state() == "disabled")
+        # At the first step of its exit, and not when its link was closed at last.
+        wait_until("the kernel's word", lambda: ends() > ended)
         self.driver.process.wait()
         self.driver.process.stdin.close()
         self.driver.process.stdout.close()
