@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
+#include <initializer_list>
 #include <string_view>
 
 namespace gamesched::cli {
@@ -14,7 +15,6 @@ namespace {
 
 constexpr std::string_view alternate_screen = "\033[?1049h\033[?25l", usual_screen = "\033[?25h\033[?1049l";
 constexpr std::string_view top_left = "\033[H";
-constexpr char ctrl_c = 3, ctrl_z = 26;
 
 void write_all(std::string_view text) {
   while (!text.empty()) {
@@ -74,17 +74,34 @@ void Terminal::show(const std::string& picture) {
   write_all(std::string(top_left) + picture);
 }
 
-Terminal::Key Terminal::read_key() {
-  char keys[64];
+Terminal::Keys Terminal::read_keys() {
+  char keys[256];
   const ssize_t n = ::read(STDIN_FILENO, keys, sizeof(keys));
-  if (n < 0 && (errno == EAGAIN || errno == EINTR)) return Key::None;
-  if (n <= 0) return Key::Quit;
-  const std::string_view pressed(keys, static_cast<std::size_t>(n));
-  if (pressed.find_first_of(std::string{'q', 'Q', ctrl_c}) != pressed.npos) return Key::Quit;
-  if (pressed.contains(ctrl_z)) return Key::Stop;
-  if (pressed.ends_with("\033[A") || pressed.ends_with("\033OA") || pressed.ends_with('k')) return Key::Up;
-  if (pressed.ends_with("\033[B") || pressed.ends_with("\033OB") || pressed.ends_with('j')) return Key::Down;
-  return Key::None;
+  if (n < 0 && (errno == EAGAIN || errno == EINTR)) return {};
+  if (n <= 0) return {.quit = true};
+  Keys pressed;
+  std::string_view left(keys, static_cast<std::size_t>(n));
+  const auto take = [&](std::initializer_list<std::string_view> names) {
+    for (const std::string_view name : names) {
+      if (!left.starts_with(name)) continue;
+      left.remove_prefix(name.size());
+      return true;
+    }
+    return false;
+  };
+  while (!left.empty()) {
+    if (take({"\033[A", "\033OA", "k"}))
+      pressed.down--;
+    else if (take({"\033[B", "\033OB", "j"}))
+      pressed.down++;
+    else if (take({"q", "Q", "\x03"}))  // Ctrl-C
+      pressed.quit = true;
+    else if (take({"\x1a"}))  // Ctrl-Z
+      pressed.stop = true;
+    else
+      left.remove_prefix(1);
+  }
+  return pressed;
 }
 
 void Terminal::stop() {

@@ -30,9 +30,13 @@ class Terminal {
   // `picture`: as many lines as there are, "\r\n" between them.
   void show(const std::string& picture);
 
-  enum class Key { None, Quit, Up, Down, Stop };
-  // The keys that were pressed since, the last that means something; Quit also when the terminal has gone.
-  Key read_key();
+  // What was pressed since.
+  struct Keys {
+    bool quit = false;  // or the terminal has gone
+    bool stop = false;
+    int down = 0;  // lines; < 0: up
+  };
+  Keys read_keys();
   // As Ctrl-Z does with others: comes back when the user does.
   void stop();
 

@@ -76,21 +76,10 @@ void run(const std::string& sched_ext, bool colours) {
       throw std::system_error(errno, std::generic_category(), "cannot wait");
     if (told_to_end(signals.get())) return;
     if (fds[0].revents != 0) {
-      switch (terminal.read_key()) {
-        case Terminal::Key::Quit:
-          return;
-        case Terminal::Key::Up:
-          scrolled -= scrolled > 0 ? 1 : 0;
-          break;
-        case Terminal::Key::Down:
-          scrolled++;
-          break;
-        case Terminal::Key::Stop:
-          terminal.stop();
-          break;
-        case Terminal::Key::None:
-          break;
-      }
+      const Terminal::Keys keys = terminal.read_keys();
+      if (keys.quit) return;
+      if (keys.stop) terminal.stop();
+      scrolled = static_cast<std::size_t>(std::max(0, static_cast<int>(scrolled) + keys.down));
     }
     source.process();
     if (source.wants_look() && monotonic_usec() >= look_at_usec) {

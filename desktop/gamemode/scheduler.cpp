@@ -54,6 +54,7 @@ void Scheduler::register_game(int pidfd, const std::string& name, Done done) {
   GVariantBuilder options;
   g_variant_builder_init(&options, G_VARIANT_TYPE("a{sv}"));
   if (!name.empty()) g_variant_builder_add(&options, "{sv}", "name", g_variant_new_string(name.c_str()));
+  g_variant_builder_add(&options, "{sv}", "source", g_variant_new_string("gamemode"));
   GVariant* const arguments = g_variant_new("(ha{sv})", handle, &options);
   send(std::unique_ptr<Call>(new Call{"RegisterGame", glib::Owned<GVariant>(g_variant_ref_sink(arguments)),
                                       std::move(files), std::move(done)}));

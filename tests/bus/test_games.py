@@ -151,7 +151,7 @@ class AGame(BusTest):
         self.assertGreater(since, 1_600_000_000_000_000)
         self.assertEqual(game, {"Pid": player.pid, "Uid": player.uid, "Name": "Célèste ☃", "AppId": "504230",
                                 "Source": "registered", "TargetFps": 144, "Main": player.pid, "Executable": "caller.py", "Profile": "",
-                                "Foreground": True, "Scheduled": True})
+                                "Foreground": True, "Scheduled": True, "Lanes": {}})
 
     def test_strings_of_exactly_the_limit_pass(self):
         self.caller().register(options={"name": ("s", "x" * 64), "app-id": ("s", "y" * 128), "target-fps": ("u", 1000)})

@@ -67,6 +67,7 @@ class Players:
         from gi.repository import Gio, GLib
         self.gio, self.glib, self.bus = Gio, GLib, bus
         self.started, self.taken, self.refused = [], 0, collections.Counter()
+        self.alive, self.unreaped = set(), set()
         self.loop = GLib.MainLoop()
 
     def play(self, seconds):
@@ -86,11 +87,15 @@ class Players:
 
         self.glib.timeout_add(2, tick)
         self.loop.run()
-        return wanted / (time.monotonic() - begin_s)
+        took_s = time.monotonic() - begin_s
+        self.end_all()
+        return wanted / took_s
 
     def start_one(self):
         pid = os.posix_spawn("/bin/sleep", ["sleep", "1000"], os.environ)
         self.started.append(pid)
+        self.alive.add(pid)
+        self.unreaped.add(pid)
         fds = self.gio.UnixFDList.new_from_array([os.pidfd_open(pid), os.pidfd_open(os.getpid())])
         self.bus.call_with_unix_fd_list("com.feralinteractive.GameMode", "/com/feralinteractive/GameMode",
                                         "com.feralinteractive.GameMode", "RegisterGameByPIDFd",
@@ -107,18 +112,23 @@ class Players:
             self.refused[answer] += 1
         self.glib.timeout_add(LIFE_MSEC, self.end, pid)
 
-    @staticmethod
-    def end(pid):
-        os.kill(pid, signal.SIGKILL)  # not reaped yet: reap() finds only those that have ended
+    def end(self, pid):
+        if pid in self.alive:
+            self.alive.remove(pid)
+            os.kill(pid, signal.SIGKILL)  # not reaped yet: reap() finds only those that have ended
         return False
 
-    @staticmethod
-    def reap():
-        try:
-            while os.waitpid(-1, os.WNOHANG)[0]:
-                pass
-        except ChildProcessError:
+    def end_all(self):
+        for pid in list(self.alive):
+            self.end(pid)
+        while self.reap():
             pass
+
+    def reap(self):
+        """How many are left."""
+        for pid in [pid for pid in self.unreaped if os.waitpid(pid, os.WNOHANG)[0]]:
+            self.unreaped.remove(pid)
+        return len(self.unreaped)
 
 
 def most_memory_mib(pid):

@@ -45,7 +45,7 @@ class Clients(GameModeTest):
         game = self.spawn("gamemoderun", "sleep", "1000")
         wait_for(self.registered, "the game")
         self.assertEqual(self.registered(), [game.pid])
-        self.assertEqual(self.calls("RegisterGame")[0]["options"], {"name": "sleep"})
+        self.assertEqual(self.calls("RegisterGame")[0]["options"], {"name": "sleep", "source": "gamemode"})
         wait_for(lambda: self.get("ClientCount") == 1, "the answer")
         game.terminate()
         self.assertEqual(game.wait(60), -15)

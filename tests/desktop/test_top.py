@@ -177,13 +177,11 @@ class Top(TrayTest):
         for number in range(8):
             self.register(f"game-{number}")
         terminal.shows("6 of 8 games", "game-5")
-        for _ in range(2):
-            terminal.press("\x1b[B")
-            terminal.read()
+        terminal.press("\x1b[Bj")
         terminal.shows("game-7")
         self.assertNotIn("game-0", terminal.picture)
-        terminal.press("\x1b[A\x1b[A")
-        terminal.shows("game-6")
+        terminal.press("\x1b[A\x1b[Ak")
+        terminal.shows("game-0")
 
     def test_text_from_elsewhere_never_controls_the_terminal(self):
         self.start_service("--state", "active")
