@@ -176,6 +176,7 @@ static __always_inline bool tell_exec(struct task_struct* p, u32 tgid, u32 game,
   }
   event->header.kind = GS_PROCESS_EXEC;
   event->header.value = from_launcher;
+  event->cgroup = p->cgroups->dfl_cgrp->kn->id;
   event->pid = tgid;
   event->parent = p->real_parent->tgid;
   event->uid = uid;

@@ -19,9 +19,11 @@
 
 #include "bpf/policy/base.h"
 
-/* A user's reported starts of programs: 200 a second for long, 256 at once (a login, a game's launcher). */
-#define GS_EXEC_INTERVAL_NS 5000000ULL
-#define GS_EXEC_BURST 256
+/* A user's reported starts of programs: 64 at once (a game's launcher), 40 a second for long. Each
+ * costs the daemon a wake-up and a look at all rules, of which there is to be less than a twentieth of a CPU.
+ */
+#define GS_EXEC_INTERVAL_NS 25000000ULL
+#define GS_EXEC_BURST 64
 
 /* Whether one more may pass at `now`; then *full_at_ns is moved. */
 static __always_inline bool gs_budget_take(u64* full_at_ns, u64 now, u64 interval_ns, u64 burst) {

@@ -163,12 +163,13 @@ struct gs_process_event_header {
 #define GS_EXEC_ARGS 512
 struct gs_exec_event {
   struct gs_process_event_header header;
-  unsigned int pid;        /* thread group */
-  unsigned int parent;     /* its thread group */
-  unsigned int uid;        /* real user */
-  unsigned int game;       /* 0: of none */
-  unsigned int path_bytes; /* without the final zero */
-  unsigned int args_bytes; /* with the zeros between them; cut at GS_EXEC_ARGS */
+  unsigned long long cgroup; /* id of the control group, in the unified hierarchy */
+  unsigned int pid;          /* thread group */
+  unsigned int parent;       /* its thread group */
+  unsigned int uid;          /* real user */
+  unsigned int game;         /* 0: of none */
+  unsigned int path_bytes;   /* without the final zero */
+  unsigned int args_bytes;   /* with the zeros between them; cut at GS_EXEC_ARGS */
   char comm[16];
   char path[GS_EXEC_PATH];
   char args[GS_EXEC_ARGS];
@@ -290,7 +291,7 @@ _Static_assert(sizeof(struct gs_gpu_card) == 24, "map value");
 _Static_assert(sizeof(struct gs_exec_dir) == 68, "map key");
 _Static_assert(sizeof(struct gs_exec_budget) == 16, "map value");
 _Static_assert(sizeof(struct gs_process_event_header) == 8, "ring record");
-_Static_assert(sizeof(struct gs_exec_event) == 816, "ring record");
+_Static_assert(sizeof(struct gs_exec_event) == 824, "ring record");
 _Static_assert(sizeof(struct gs_event) == 656, "ring record");
 
 #endif

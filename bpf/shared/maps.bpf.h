@@ -85,7 +85,7 @@ struct {
   __type(value, struct gs_game_frames);
 } game_frames SEC(".maps") __weak;
 
-/* 300 starts of programs: more than one user's burst. */
+/* 300 starts of programs: the bursts of four users. */
 struct {
   __uint(type, BPF_MAP_TYPE_RINGBUF);
   __uint(max_entries, 256 * 1024);

@@ -79,7 +79,9 @@ std::string conclusion(const std::vector<Judged>& chain) {
 Report process(pid_t pid, const std::string& vendor_config, const std::string& config, bool json) {
   const policy::Loaded loaded = policy::load({vendor_config, config});
   const games::DesktopGames desktop = games::read_desktop_games(games::desktop_folders());
-  const games::World world{.process = games::sight, .cgroup = games::cgroup_of, .desktop = &desktop};
+  const games::World world{.process = games::sight,
+                           .cgroup = [](const games::Sighting& each) { return games::cgroup_of(each.pid); },
+                           .desktop = &desktop};
   const std::vector<Judged> chain = lineage(pid, loaded.config.detect, world);
   if (chain.empty() || chain.back().sighting.pid != pid) return {};
   const Judged& self = chain.back();

@@ -74,10 +74,8 @@ std::string script(const Sighting& sighting) {
   return {};
 }
 
-bool one_matches(const std::vector<std::string>& patterns, std::string_view text, Case letters) {
-  return !text.empty() && std::ranges::any_of(patterns, [&](const std::string& pattern) {
-    return glob_matches(pattern, text, letters);
-  });
+bool one_matches(const Patterns& patterns, std::string_view text, Case letters) {
+  return !text.empty() && patterns.match(text, letters);
 }
 
 // Each fact is worked out when the first rule asks for it.
@@ -89,27 +87,35 @@ class Facts {
         program_(program_of(sighting)),
         path_(program_path_of(sighting)) {}
 
-  // The first condition that does not hold.
-  std::string mismatch(const DetectionRule& rule) {
+  // The first condition that does not hold, in words where they are wanted; nothing when all hold.
+  std::optional<std::string> mismatch(const DetectionRule& rule, bool in_words) {
+    const auto because = [&](std::string_view what, std::string_view value = {}) {
+      std::string words;
+      if (!in_words) return words;
+      words = what;
+      if (value.data() != nullptr) words.append(" \"").append(value).append("\"");
+      return words;
+    };
     if (!rule.executable.empty() && !one_matches(rule.executable, program_, Case::Ignored))
-      return "its program is \"" + program_ + "\"";
+      return because("its program is", program_);
     if (!rule.path.empty() && !one_matches(rule.path, path_, Case::Ignored))
-      return "its path is \"" + path_ + "\"";
+      return because("its path is", path_);
     if (!rule.argument.empty() && std::ranges::none_of(sighting_.args, [&](const std::string& argument) {
           return one_matches(rule.argument, argument, Case::Sensitive);
         })) {
-      return "none of its arguments fits";
+      return because("none of its arguments fits");
     }
     if (!rule.ancestor.empty() && std::ranges::none_of(ancestors(), [&](const std::string& program) {
           return one_matches(rule.ancestor, program, Case::Ignored);
         })) {
-      return "none of its ancestors fits";
+      return because("none of its ancestors fits");
     }
     if (!rule.cgroup.empty() && !one_matches(rule.cgroup, cgroup(), Case::Sensitive))
-      return "its control group is \"" + cgroup() + "\"";
-    if (rule.from_launcher && !sighting_.from_launcher) return "it does not come from a launcher";
-    if (rule.desktop_game && !is_desktop_game()) return "no desktop file of category Game starts it";
-    return {};
+      return because("its control group is", cgroup());
+    if (rule.from_launcher && !sighting_.from_launcher) return because("it does not come from a launcher");
+    if (rule.desktop_game && !is_desktop_game())
+      return because("no desktop file of category Game starts it");
+    return std::nullopt;
   }
 
   std::string app_id(const DetectionRule& rule) {
@@ -136,7 +142,7 @@ class Facts {
   }
 
   const std::string& cgroup() {
-    if (!cgroup_) cgroup_ = world_.cgroup ? world_.cgroup(sighting_.pid) : "";
+    if (!cgroup_) cgroup_ = world_.cgroup ? world_.cgroup(sighting_) : "";
     return *cgroup_;
   }
 
@@ -222,9 +228,9 @@ Finding detect(const std::vector<DetectionRule>& rules, const Sighting& sighting
                const Explain& explain) {
   Facts facts(sighting, world);
   for (const DetectionRule& rule : rules) {
-    const std::string because = facts.mismatch(rule);
-    if (explain) explain(rule, because);
-    if (because.empty()) return {&rule, cleaned(facts.app_id(rule), 128)};
+    const auto because = facts.mismatch(rule, explain != nullptr);
+    if (explain) explain(rule, because.value_or(""));
+    if (!because) return {&rule, cleaned(facts.app_id(rule), 128)};
   }
   return {};
 }

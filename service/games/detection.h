@@ -10,12 +10,15 @@
 #include <sys/types.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <set>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "service/util/glob.h"
 
 namespace gamesched::games {
 
@@ -24,6 +27,7 @@ struct Sighting {
   pid_t pid = 0;
   pid_t parent = 0;
   uid_t uid = 0;
+  uint64_t cgroup_id = 0;         // of its control group; 0: not known
   std::string path;               // as it was executed; argv[0] when nothing better is known
   std::vector<std::string> args;  // argv, bounded
   bool from_launcher = false;     // a launcher is among those that it descends from, even if they have ended
@@ -43,15 +47,15 @@ std::optional<Verdict> verdict_of(std::string_view word);
 struct DetectionRule {
   std::string name;
   Verdict verdict = Verdict::NotAGame;
-  std::vector<std::string> executable;  // of the program's name; upper and lower case alike
-  std::vector<std::string> path;
-  std::vector<std::string> argument;  // of any argument
-  std::vector<std::string> ancestor;  // of the name of any ancestor
-  std::vector<std::string> cgroup;    // of the control group's path
-  bool from_launcher = false;         // it descends from a launcher
-  bool desktop_game = false;          // it belongs to a desktop file of category Game
-  std::string app_id_argument;        // the first argument that begins so ends with the application id
-  std::string where;                  // FILE:LINE, for people
+  Patterns executable;  // of the program's name; upper and lower case alike
+  Patterns path;
+  Patterns argument;            // of any argument
+  Patterns ancestor;            // of the name of any ancestor
+  Patterns cgroup;              // of the control group's path
+  bool from_launcher = false;   // it descends from a launcher
+  bool desktop_game = false;    // it belongs to a desktop file of category Game
+  std::string app_id_argument;  // the first argument that begins so ends with the application id
+  std::string where;            // FILE:LINE, for people
 
   bool has_condition() const {
     return !executable.empty() || !path.empty() || !argument.empty() || !ancestor.empty() ||
@@ -71,7 +75,7 @@ struct DesktopGames {
 // What a rule may ask beyond the process itself.
 struct World {
   std::function<std::optional<Sighting>(pid_t)> process;  // nothing when it has ended
-  std::function<std::string(pid_t)> cgroup;               // "" when unknown
+  std::function<std::string(const Sighting&)> cgroup;     // "" when unknown
   const DesktopGames* desktop = nullptr;
 };
 

@@ -18,17 +18,18 @@ constexpr const char* announcer = "gamesched-run";
 
 // Most storms are over by then, and nobody sees a game's first second.
 constexpr uint64_t look_again_after_usec = usec_per_sec;
-// What a look took, times this, passes before the next: two per cent of a processor at most.
-constexpr uint64_t rest_factor = 50;
-
-World world() {
-  return {.process = sight, .cgroup = cgroup_of, .desktop = nullptr};
-}
+// What a look took, times this, passes before the next: one per cent of a processor at most.
+constexpr uint64_t rest_factor = 100;
 
 }  // namespace
 
 Finder::Finder(Loop& loop, kernel::Backend& backend, Registry& registry)
-    : backend_(backend), registry_(registry), detector_(world()), again_(loop, [this] { look_again(); }) {
+    : backend_(backend),
+      registry_(registry),
+      detector_({.process = sight,
+                 .cgroup = [this](const Sighting& of) { return groups_.path_of(of.pid, of.cgroup_id); },
+                 .desktop = nullptr}),
+      again_(loop, [this] { look_again(); }) {
   detector_.on_game = [this](const Sighting& sighting, const std::string& app_id) {
     take_in(sighting, app_id);
   };
@@ -61,6 +62,7 @@ void Finder::started(const kernel::ProgramStart& start) {
   detector_.program_started({.pid = start.pid,
                              .parent = start.parent,
                              .uid = start.uid,
+                             .cgroup_id = start.cgroup_id,
                              .path = start.path,
                              .args = start.args,
                              .from_launcher = start.from_launcher},

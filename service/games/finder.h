@@ -4,12 +4,13 @@
 //
 // /proc is looked through once, at the start. Later only when a user started more programs than the kernel's
 // budget lets through: then what is new since, a second after the first loss, and never for more than a
-// fiftieth of the time.
+// hundredth of the time.
 #pragma once
 
 #include <functional>
 #include <vector>
 
+#include "service/games/control_groups.h"
 #include "service/games/detector.h"
 #include "service/games/registry.h"
 #include "service/loop/loop.h"
@@ -40,6 +41,7 @@ class Finder {
 
   kernel::Backend& backend_;
   Registry& registry_;
+  ControlGroups groups_;
   Detector detector_;
   Timer again_;
   uint64_t scanned_ticks_ = 0;  // start of the newest process of the last look

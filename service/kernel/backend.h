@@ -90,6 +90,7 @@ struct ProgramStart {
   pid_t pid = 0;
   pid_t parent = 0;
   uid_t uid = 0;
+  uint64_t cgroup_id = 0;      // of its control group; 0: not known
   uint32_t game_id = 0;        // the game it is in; 0: none
   bool from_launcher = false;  // it is watched, see watch_launcher()
   std::string path;            // as it was given to execve

@@ -26,6 +26,7 @@
 #include "service/kernel/detectors.h"
 #include "service/kernel/input.h"
 #include "service/kernel/object.h"
+#include "service/kernel/process_events.h"
 #include "service/kernel/process_tracker.h"
 #include "service/kernel/sched_events.h"
 #include "service/kernel/topology.h"
@@ -390,7 +391,7 @@ class KernelBackend final : public Backend {
   }
 
   static int on_process_event(void* context, void* data, std::size_t size) {
-    ProcessTracker::on_event(data, size, *static_cast<KernelBackend*>(context));
+    tell_process_event(data, size, *static_cast<KernelBackend*>(context));
     return 0;
   }
 

@@ -50,18 +50,6 @@ bool read_entry(int map, uint32_t key, Value& value) {
   return map >= 0 && bpf_map_lookup_elem(map, &key, &value) == 0;
 }
 
-std::vector<std::string> words_of(const char* text, std::size_t bytes) {
-  std::vector<std::string> words;
-  while (bytes > 0) {
-    const std::size_t length = strnlen(text, bytes);
-    words.emplace_back(text, length);
-    const std::size_t step = std::min(length + 1, bytes);
-    text += step;
-    bytes -= step;
-  }
-  return words;
-}
-
 // Makes a map hold exactly `wanted`.
 template <typename Key, typename Wanted>
 void replace_entries(int map, const Wanted& wanted) {
@@ -151,6 +139,10 @@ Result<void> ProcessTracker::enter_process(pid_t tgid, const gs_game_process& en
 void ProcessTracker::leave_game(uint32_t game_id) {
   constexpr int passes_max = 32;
   for (int pass = 0; pass < passes_max; pass++) {
+    // Nearly always all have ended, and a walk over the map costs more than all else that the end of a game
+    // does.
+    gs_game_stats stats{};
+    if (read_entry(object_.map_fd("game_stats"), game_id, stats) && stats.processes == 0) return;
     const std::vector<uint32_t> members = members_of(game_id);
     if (members.empty()) return;
     for (const uint32_t member : members) leave_process(static_cast<pid_t>(member));
@@ -254,24 +246,6 @@ void ProcessTracker::add_audio_server(pid_t tgid) {
   auto* const bits = reinterpret_cast<uint64_t*>(static_cast<char*>(memory) + word % page);
   std::atomic_ref(*bits).fetch_or(1ULL << (static_cast<unsigned>(tgid) % 64));
   ::munmap(memory, page);
-}
-
-void ProcessTracker::on_event(const void* data, std::size_t size, const Backend& listeners) {
-  gs_process_event_header header{};
-  if (size < sizeof(header)) return;
-  std::memcpy(&header, data, sizeof(header));
-  if (header.kind == GS_PROCESS_LOST && listeners.on_programs_lost) listeners.on_programs_lost(header.value);
-  if (header.kind == GS_PROCESS_FOREGROUND && listeners.on_foreground) listeners.on_foreground(header.value);
-  if (header.kind == GS_PROCESS_SOUND && listeners.on_sound) listeners.on_sound(header.value);
-  if (header.kind != GS_PROCESS_EXEC || size < sizeof(gs_exec_event) || !listeners.on_program) return;
-  const auto& event = *static_cast<const gs_exec_event*>(data);
-  listeners.on_program({.pid = static_cast<pid_t>(event.pid),
-                        .parent = static_cast<pid_t>(event.parent),
-                        .uid = event.uid,
-                        .game_id = event.game,
-                        .from_launcher = event.header.value != 0,
-                        .path = std::string(event.path, strnlen(event.path, sizeof(event.path))),
-                        .args = words_of(event.args, std::min<std::size_t>(event.args_bytes, GS_EXEC_ARGS))});
 }
 
 }  // namespace gamesched::kernel

@@ -32,9 +32,6 @@ class ProcessTracker {
   void watch_launcher(pid_t tgid);
   void add_audio_server(pid_t tgid);
 
-  // One record of map process_events; calls the Backend's listeners.
-  static void on_event(const void* data, std::size_t size, const Backend& listeners);
-
  private:
   Result<void> enter_process(pid_t tgid, const gs_game_process& entry);
   Result<void> enter_descendants(pid_t root, const gs_game_process& entry);

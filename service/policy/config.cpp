@@ -37,7 +37,7 @@ std::vector<std::filesystem::path> drop_ins(const std::filesystem::path& folder,
   return files;
 }
 
-toml::array array_of(const std::vector<std::string>& texts) {
+toml::array array_of(const auto& texts) {
   toml::array out;
   for (const std::string& text : texts) out.push_back(text);
   return out;

@@ -177,8 +177,8 @@ class Parser {
   }
 
   games::DetectionRule detection(const toml::table& table) {
-    using Patterns = std::vector<std::string> games::DetectionRule::*;
-    static constexpr std::pair<std::string_view, Patterns> lists[] = {
+    using List = Patterns games::DetectionRule::*;
+    static constexpr std::pair<std::string_view, List> lists[] = {
         {"executable", &games::DetectionRule::executable},
         {"path", &games::DetectionRule::path},
         {"argument", &games::DetectionRule::argument},
@@ -192,7 +192,7 @@ class Parser {
     rule.where = file_ + ":" + std::to_string(table.source().begin.line);
     for (const auto& [key, value] : table) {
       const Item item{key, value};
-      const auto list = std::ranges::find(lists, key.str(), &std::pair<std::string_view, Patterns>::first);
+      const auto list = std::ranges::find(lists, key.str(), &std::pair<std::string_view, List>::first);
       if (list != std::end(lists)) {
         rule.*list->second = item.texts(max_patterns, max_text_bytes);
       } else if (key.str() == "name") {

@@ -7,7 +7,12 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+#include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 namespace gamesched {
 
@@ -38,5 +43,41 @@ constexpr bool glob_matches(std::string_view pattern, std::string_view text, Cas
   while (p < pattern.size() && pattern[p] == '*') ++p;
   return p == pattern.size();
 }
+
+// Many patterns for one text. Nearly all want a letter that the text has not got, which is told without
+// trying them.
+class Patterns {
+ public:
+  Patterns() = default;
+  Patterns(std::vector<std::string> texts) : texts_(std::move(texts)) {
+    for (const std::string& text : texts_) needed_.push_back(letters_of(text) & ~letters_of("*?"));
+  }
+  Patterns(std::initializer_list<std::string> texts) : Patterns(std::vector<std::string>(texts)) {}
+
+  bool empty() const { return texts_.empty(); }
+  auto begin() const { return texts_.begin(); }
+  auto end() const { return texts_.end(); }
+
+  bool match(std::string_view text, Case letters) const {
+    const uint64_t there = letters_of(text);
+    for (std::size_t i = 0; i < texts_.size(); ++i) {
+      if ((needed_[i] & ~there) == 0 && glob_matches(texts_[i], text, letters)) return true;
+    }
+    return false;
+  }
+
+  bool operator==(const Patterns&) const = default;
+
+ private:
+  // A bit for each, shared by characters that are 64 apart.
+  static uint64_t letters_of(std::string_view text) {
+    uint64_t letters = 0;
+    for (const char c : text) letters |= uint64_t{1} << (static_cast<unsigned char>(lower(c)) % 64);
+    return letters;
+  }
+
+  std::vector<std::string> texts_;
+  std::vector<uint64_t> needed_;  // of each, whichever their case
+};
 
 }  // namespace gamesched

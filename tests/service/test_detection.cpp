@@ -100,7 +100,7 @@ std::vector<Outcome> play(const json& tree) {
   std::vector<Outcome> games;
   Detector detector(
       {.process = [&](pid_t pid) { return seen.contains(pid) ? std::optional(seen[pid]) : std::nullopt; },
-       .cgroup = [&](pid_t pid) { return cgroups[pid]; },
+       .cgroup = [&](const Sighting& of) { return cgroups[of.pid]; },
        .desktop = nullptr});
   detector.configure(rules(), desktop(), true);
   Kernel kernel(detector.filter());
@@ -175,7 +175,7 @@ std::vector<Outcome> find_running(const json& tree) {
   Detector detector(
       {.process =
            [&](pid_t pid) { return running.contains(pid) ? std::optional(running[pid]) : std::nullopt; },
-       .cgroup = [&](pid_t pid) { return cgroups[pid]; },
+       .cgroup = [&](const Sighting& of) { return cgroups[of.pid]; },
        .desktop = nullptr});
   detector.configure(rules(), desktop(), true);
   detector.on_launcher = [&](const Sighting& sighting) { of_launchers.insert(sighting.pid); };
@@ -273,8 +273,9 @@ TEST(ADesktopFile, SaysWhetherItsProgramIsAGame) {
 TEST(Detection, ExplainsEachRuleItTried) {
   const Sighting sighting{
       .pid = 7, .parent = 1, .uid = 1000, .path = "/usr/bin/wine", .args = {"wine", "C:\\Games\\x.exe"}};
-  const World world{
-      .process = [](pid_t) { return std::nullopt; }, .cgroup = [](pid_t) { return ""; }, .desktop = nullptr};
+  const World world{.process = [](pid_t) { return std::nullopt; },
+                    .cgroup = [](const Sighting&) { return ""; },
+                    .desktop = nullptr};
   std::vector<std::string> reasons;
   const std::vector<DetectionRule> all = rules();
   const Finding found =

@@ -7,6 +7,7 @@
 #include "service/util/glob.h"
 #include "service/util/suggest.h"
 #include "tests/fakes/backend.h"
+#include "tests/policy/random.h"
 #include "tests/service/folder.h"
 
 namespace gamesched::policy {
@@ -203,6 +204,27 @@ TEST(AGlob, TakesNoLongOnWhatWasMadeToTakeLong) {
   std::string pattern, text(4096, 'a');
   for (int i = 0; i < 100; ++i) pattern += "*a";
   EXPECT_FALSE(glob_matches(pattern + "b", text, Case::Sensitive));
+}
+
+TEST(Patterns, MatchWhereOneOfThemDoes) {
+  tests::Random random(__FILE__, __LINE__);
+  const auto word = [&](std::string_view letters) {
+    std::string text;
+    for (uint64_t length = random.between(1, 6); length > 0; --length)
+      text += letters[random.between(0, letters.size() - 1)];
+    return text;
+  };
+  int matched = 0;
+  for (int round = 0; round < 20000; ++round) {
+    const std::string one = word("abAB*?/\xc3"), other = word("abAB*?/\xc3"), text = word("abABc/\x83\xc3");
+    const Patterns patterns{one, other};
+    for (const Case letters : {Case::Sensitive, Case::Ignored}) {
+      const bool expected = glob_matches(one, text, letters) || glob_matches(other, text, letters);
+      EXPECT_EQ(patterns.match(text, letters), expected) << one << " " << other << " " << text;
+      matched += expected;
+    }
+  }
+  EXPECT_GT(matched, 1000);
 }
 
 TEST(ASuggestion, IsTheNearestOrTheList) {
