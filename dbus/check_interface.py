@@ -76,7 +76,7 @@ def main(root):
         allowed.add((rule.getAttribute("send_interface"), rule.getAttribute("send_member")))
     expect_equal("bus policy", "the XML", methods | STANDARD, "the policy", allowed)
     denied = {name for rule in default[0].getElementsByTagName("deny") for name in rule.attributes.keys()}
-    expect(denied == {"own", "send_destination"}, "bus policy: owning and sending must be denied first")
+    expect(denied == {"own", "send_destination", "send_type"}, "bus policy: owning and calling must be denied first, and signals not")
 
     actions = {a.getAttribute("id") for a in dom.parse(str(root / "polkit" / "org.gamesched.policy.in")).getElementsByTagName("action")}
     documented = set(re.findall(r"polkit action (org\.gamesched\.[a-z-]+)", text))
