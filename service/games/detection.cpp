@@ -113,8 +113,7 @@ class Facts {
     if (!rule.cgroup.empty() && !one_matches(rule.cgroup, cgroup(), Case::Sensitive))
       return because("its control group is", cgroup());
     if (rule.from_launcher && !sighting_.from_launcher) return because("it does not come from a launcher");
-    if (rule.desktop_game && !is_desktop_game())
-      return because("no desktop file of category Game starts it");
+    if (rule.desktop_game && !is_desktop_game()) return because("no desktop file of category Game starts it");
     return std::nullopt;
   }
 
