@@ -1,11 +1,20 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Who may: root, the user at the screen, and nobody logged in from elsewhere; asked of the real polkit and logind."""
 
+import json
 import os
 import pathlib
 
-from lab import kernel_ops, wait_until
-from service import PLAYER, ServiceTest, Session, games, run, state, systemctl, wait_for_kernel, wait_for_state
+from lab import kernel_ops, kernel_state, wait_until
+from service import PLAYER, ServiceTest, Session, games, properties, run, state, systemctl, wait_for_kernel, wait_for_state
+
+# Its main thread wakes all the time, so what the scheduler knows of it is up to date.
+RESTLESS = ("sh", "-c", "while :; do sleep 0.1; done")
+
+
+def scheduled_as(pid):
+    """The game that the kernel takes a process for; None: any program."""
+    return json.loads(run("gameschedctl", "explain", "--json", pid).stdout)[0]["game"]
 
 
 class Sessions(ServiceTest):
@@ -44,6 +53,34 @@ class Sessions(ServiceTest):
             self.assertEqual(session.exit_status(), 0, session.err.read_text())
             session.close()
             self.assertEqual(state(), expected)
+
+    def test_BUS5_a_user_who_is_away_has_no_boost_until_they_are_back(self):
+        self.await_registrations_in_time()
+        player = Session(self, PLAYER, "gamesched-run", *RESTLESS)
+        wait_until(lambda: f"a game; it said: {player.err.read_text()!r}", games, interval_s=0.1)
+        own, = games()
+        scheduled = lambda wanted: wait_until(f"Scheduled to be {wanted}", lambda: properties(own["path"])["Scheduled"] == wanted,
+                                              interval_s=0.1)
+        kernel_says = lambda wanted: wait_until(lambda: f"{wanted}, it is {scheduled_as(own['pid'])}",
+                                                lambda: scheduled_as(own["pid"]) == wanted, interval_s=0.1)
+        scheduled(True)
+        kernel_says(own["path"])
+        other = Session(self, "other", "sleep", "1000", name="lab-other", vt=2)
+        # Who is away is nobody's special while another's game runs (root's here, who has no seat to leave)...
+        rooted = self.playing()
+        other.in_front()
+        scheduled(False)
+        wait_for_kernel("enabled")
+        kernel_says(None)
+        # ... and nothing is scheduled for one who is away alone.
+        self.stop(rooted)
+        wait_for_state("standby")
+        self.assertEqual(kernel_state(), "disabled")
+        self.assertEqual([game["pid"] for game in games()], [own["pid"]], "it is still known")
+        player.in_front()
+        scheduled(True)
+        wait_for_state("active")
+        kernel_says(own["path"])
 
     def test_nobody_registers_what_belongs_to_another_user(self):
         """polkit would ask the user at the screen for an administrator's password; without an agent it says no."""
