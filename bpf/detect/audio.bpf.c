@@ -16,6 +16,7 @@
  * Decisions: bpf/policy/audio.h. Which device a stream is set up on is told to the daemon, which knows names.
  */
 #include "bpf/shared/detector.bpf.h"
+#include "bpf/shared/detector_counts.bpf.h"
 #include "bpf/policy/audio.h"
 
 char LICENSE[] SEC("license") = "GPL";
@@ -54,7 +55,7 @@ struct {
 
 static __always_inline void took_period(u32 minor) {
   struct task_struct* p = bpf_get_current_task_btf();
-  struct gs_signals* signals = signals_here(true);
+  struct gs_signals* signals = signals_here();
   u16 switches = p->nvcsw;
   u64 now;
 

@@ -7,12 +7,13 @@
  * without DRM has no such tracepoint.
  */
 #include "bpf/shared/detector.bpf.h"
+#include "bpf/shared/detector_counts.bpf.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
 SEC("tp_btf/dma_fence_wait_start")
 int BPF_PROG(fence_wait, struct dma_fence* fence) {
-  struct gs_signals* signals = signals_here(true);
+  struct gs_signals* signals = signals_here();
 
   detector_counts(gpu_fence_waits);
   if (signals) signals->fence_ns = bpf_ktime_get_ns();

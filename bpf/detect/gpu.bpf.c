@@ -11,7 +11,8 @@
  * without any ioctl) every private command is weaker evidence. KMS commands are the same for all drivers, and
  * are for who owns the screen: a compositor, or a game that runs without one.
  *
- * Not every submit is a frame (bpf/policy/frame.h). A frame of the thread that leads its game is told to all
+ * Not every submit is a frame (bpf/policy/frame.h), and most cannot be one (bpf/policy/submitter.h): these are
+ * counted, and that is all. A frame of the thread that leads its game is told to all
  * who learn from it: which game is played, how long input takes to the screen, the game's frame period.
  *
  * Limits: what is asked for is seen, not whether the driver grants it. A thread that asks in vain is
@@ -19,9 +20,11 @@
  * it, who may register games.
  */
 #include "bpf/shared/detector.bpf.h"
+#include "bpf/shared/detector_counts.bpf.h"
 #include "bpf/shared/games.bpf.h"
 #include "bpf/shared/input_times.bpf.h"
 #include "bpf/policy/frame.h"
+#include "bpf/policy/submitter.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
@@ -49,20 +52,22 @@ struct {
   __type(value, struct gs_gpu_card);
 } gpu_cards SEC(".maps");
 
+/* What each CPU saw last. */
+static struct gs_submitter submitters[GS_MAX_CPUS];
+
 /* What the scheduler has found out, unless a game came or went since. */
 static __always_inline u32 game_of(const struct task_ctx* tc, const struct gs_shared_state* state) {
   return tc->games_generation == state->games_generation ? tc->game : game_here();
 }
 
 /* A thread began a frame. */
-static __noinline int frame_began(u64 now) {
-  struct task_ctx* tc = bpf_task_storage_get(&task_ctxs, bpf_get_current_task_btf(), NULL, 0);
-  u32 zero = 0, game, tid = bpf_get_current_pid_tgid();
+static __always_inline int frame_began(struct task_ctx* tc, u32 tid, u64 now) {
+  u32 zero = 0, game;
   struct gs_shared_state* state = bpf_map_lookup_elem(&shared_state, &zero);
   struct gs_game_frames* frames;
   bool steady;
 
-  if (!tc || !state) return 0;
+  if (!state) return 0;
   game = game_of(tc, state);
   if (!game) return 0;
   frames = bpf_map_lookup_elem(&game_frames, &game);
@@ -81,29 +86,33 @@ static __noinline int frame_began(u64 now) {
   return 0;
 }
 
-static __always_inline int submitted(u64 now) {
-  struct gs_signals* signals = signals_here(true);
-  u64 last;
+/* One that may begin a frame. */
+static __noinline int submitted(struct gs_submitter* last, struct task_struct* p, u32 device, u32 command) {
+  struct task_ctx* tc = bpf_task_storage_get(&task_ctxs, p, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+  u64 now = bpf_ktime_get_ns(), before;
+  u32 tid = p->pid;
+  bool begins = false;
 
-  detector_counts(gpu_submits);
-  if (!signals) return 0;
-  last = signals->submit_ns;
-  signals->submit_ns = now;
-  if (now - signals->flip_ns < GS_SEC) return 0;
-  return gs_frame_submit(&signals->frames, last, now) ? frame_began(now) : 0;
+  if (!tc) return 0;
+  before = tc->signals.submit_ns;
+  tc->signals.submit_ns = now;
+  if (now - tc->signals.flip_ns >= GS_SEC) begins = gs_frame_submit(&tc->signals.frames, before, now);
+  gs_submitter_seen(last, bpf_jiffies64(), tid, p->nvcsw, device, command, begins);
+  return begins ? frame_began(tc, tid, now) : 0;
 }
 
-static __always_inline int flipped(u64 now) {
-  struct gs_signals* signals = signals_here(true);
+static __noinline int flipped(void) {
+  struct task_ctx* tc = task_here();
+  u64 now = bpf_ktime_get_ns();
 
   detector_counts(gpu_flips);
-  if (!signals) return 0;
-  signals->flip_ns = now;
-  gs_frame_begins(&signals->frames, now);
-  return frame_began(now);
+  if (!tc) return 0;
+  tc->signals.flip_ns = now;
+  gs_frame_begins(&tc->signals.frames, now);
+  return frame_began(tc, bpf_get_current_pid_tgid(), now);
 }
 
-static __noinline int mode_command(u32 command, unsigned long arg, u64 now) {
+static __noinline int mode_command(u32 command, unsigned long arg) {
   struct gs_signals* signals;
   u32 flags = 0;
 
@@ -111,15 +120,15 @@ static __noinline int mode_command(u32 command, unsigned long arg, u64 now) {
     case MODE_ATOMIC:
       /* The first member. Where it cannot be read the driver cannot either. */
       if (bpf_probe_read_user(&flags, sizeof(flags), (const void*)arg) || flags & ATOMIC_TEST_ONLY) return 0;
-      return flipped(now);
+      return flipped();
     case MODE_PAGE_FLIP:
     case MODE_DIRTYFB:
-      return flipped(now);
+      return flipped();
     case SYNCOBJ_WAIT:
     case SYNCOBJ_TIMELINE_WAIT:
       detector_counts(gpu_fence_waits);
-      signals = signals_here(true);
-      if (signals) signals->fence_ns = now;
+      signals = signals_here();
+      if (signals) signals->fence_ns = bpf_ktime_get_ns();
       return 0;
   }
   return 0;
@@ -137,7 +146,7 @@ static __always_inline void ask(struct gs_gpu_card* card, u32 minor) {
 }
 
 static __noinline int unknown_command(struct gs_gpu_card* card, u32 minor) {
-  struct gs_signals* signals = signals_here(true);
+  struct gs_signals* signals = signals_here();
 
   detector_counts(gpu_commands);
   if (signals) signals->command_ns = bpf_ktime_get_ns();
@@ -147,7 +156,11 @@ static __noinline int unknown_command(struct gs_gpu_card* card, u32 minor) {
 
 static __always_inline int seen(struct file* file, unsigned int cmd, unsigned long arg) {
   u32 type = cmd >> 8 & 0xff, command = cmd & 0xff, bit = command - COMMAND_FIRST, device, minor;
+  struct gs_submitter* last;
   struct gs_gpu_card* card;
+  struct task_struct* p;
+  u64 tick;
+  u32 cpu;
 
   if (type != TYPE_DRM && type != TYPE_NVIDIA) return 0;
   device = file->f_inode->i_rdev; /* 0 for what is no device */
@@ -155,13 +168,23 @@ static __always_inline int seen(struct file* file, unsigned int cmd, unsigned lo
   if (device >> MINOR_BITS != MAJOR_DRM) return 0;
   minor = device & ((1U << MINOR_BITS) - 1);
   if (bit < GS_GPU_COMMANDS) {
+    tick = bpf_jiffies64();
+    cpu = detector_cpu();
+    last = &submitters[cpu];
+    p = bpf_get_current_task_btf();
+    if (gs_submitter_goes_on(last, tick, p->pid, p->nvcsw, device, command)) {
+      detected[cpu].value[GS_DETECTOR_COUNTER_gpu_submits]++;
+      return 0;
+    }
     card = bpf_map_lookup_elem(&gpu_cards, &minor);
     if (!card || !(card->submits[0] | card->submits[1])) return unknown_command(card, minor);
-    return card->submits[bit / 64 & 1] >> bit % 64 & 1 ? submitted(bpf_ktime_get_ns()) : 0;
+    if (!(card->submits[bit / 64 & 1] >> bit % 64 & 1)) return 0;
+    detector_counts(gpu_submits);
+    return submitted(last, p, device, command);
   }
   if (command < MODE_PAGE_FLIP) return 0;
   if (command < SYNCOBJ_WAIT && minor >= PRIMARY_NODES) return 0;
-  return mode_command(command, arg, bpf_ktime_get_ns());
+  return mode_command(command, arg);
 }
 
 SEC("fentry/security_file_ioctl")

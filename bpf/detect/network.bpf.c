@@ -13,6 +13,7 @@
  * The clock of the windows is the tick: reading it is one load, and a quarter of a second is many ticks.
  */
 #include "bpf/shared/detector.bpf.h"
+#include "bpf/shared/detector_counts.bpf.h"
 #include "bpf/policy/flow.h"
 
 #include <bpf/bpf_endian.h>
@@ -58,10 +59,29 @@ static __noinline struct gs_flow* flow_begins(struct sock* sk, const struct msgh
   return flow;
 }
 
+static __noinline int window_ends(struct gs_flow* flow, u64 now, u64 bytes) {
+  gs_flow_window(flow, now, bytes);
+  return 0;
+}
+
+/* What its conversation is. */
+static __noinline int tell(struct gs_flow* flow, struct task_struct* p, u64 now, bool received) {
+  struct gs_signals* signals;
+
+  if (!gs_flow_tells(flow, now, received, p->pid) || p->flags & PF_KTHREAD_) return 0;
+  signals = signals_here();
+  if (!signals) return 0;
+  now = bpf_ktime_get_ns();
+  if (flow->verdict == GS_FLOW_LIVE)
+    signals->net_ns = now;
+  else
+    signals->bulk_ns = now;
+  return 0;
+}
+
 static __always_inline void message(struct socket* socket, const struct msghdr* header, bool received,
                                     u64 bytes) {
   struct sock* sk = socket->sk;
-  struct gs_signals* signals;
   struct task_struct* p;
   struct gs_flow* flow;
   u64 now;
@@ -72,16 +92,10 @@ static __always_inline void message(struct socket* socket, const struct msghdr* 
   if (!flow) flow = flow_begins(sk, header, received);
   if (!flow) return;
   now = bpf_jiffies64() * tick_ns;
-  gs_flow_message(flow, now, received, bytes);
+  if (gs_flow_window_ends(flow, now)) window_ends(flow, now, bytes);
+  gs_flow_counts(flow, now, received, bytes);
   p = bpf_get_current_task_btf();
-  if (!gs_flow_tells(flow, now, received, p->pid) || p->flags & PF_KTHREAD_) return;
-  signals = signals_here(true);
-  if (!signals) return;
-  now = bpf_ktime_get_ns();
-  if (flow->verdict == GS_FLOW_LIVE)
-    signals->net_ns = now;
-  else
-    signals->bulk_ns = now;
+  if (!gs_flow_knows(flow, now, received, p->pid)) tell(flow, p, now, received);
 }
 
 SEC("fentry/inet_sendmsg")

@@ -198,7 +198,7 @@ static __always_inline bool tell_exec(struct task_struct* p, u32 tgid, u32 game,
 
 /* The current thread is urgent for a moment: until its game runs, nothing of ours helps it. */
 static __always_inline void launch(void) {
-  struct gs_signals* signals = signals_here(true);
+  struct gs_signals* signals = signals_here();
   u64 now = bpf_ktime_get_ns();
   u32 zero = 0;
   struct gs_shared_state* state = bpf_map_lookup_elem(&shared_state, &zero);

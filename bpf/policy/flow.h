@@ -40,8 +40,8 @@
 #define GS_FLOW_LIVE_MESSAGES 8 /* a second: slower than any game's server answers */
 #define GS_FLOW_WINDOWS_SURE 3
 #define GS_FLOW_WINDOWS_MAX 6
-/* A thread is told of this often: signals are good for longer. */
-#define GS_FLOW_TELL_NS (64 * GS_MSEC)
+/* A thread is told of this often: what it is told is good for twice as long (classify.h). */
+#define GS_FLOW_TELL_NS (GS_SEC / 4)
 
 enum gs_flow_verdict {
   GS_FLOW_OTHER = 0,
@@ -59,19 +59,19 @@ enum gs_flow_kind {
 /* What the thread of one direction was last told. */
 struct gs_flow_side {
   u64 bytes; /* in this window */
-  u64 heard_ns, told_ns;
-  u32 messages; /* in this window */
+  u64 heard_ns;
+  u64 told_until_ns; /* no need to tell the same thread again until then */
+  u32 messages;      /* in this window */
   u32 told_tid;
 };
 
 /* One for each socket. */
 struct gs_flow {
-  u64 window_ns;               /* its begin; 0: no message yet */
+  u64 window_end_ns;           /* 0: no message yet */
   struct gs_flow_side side[2]; /* 0: sent, 1: received */
   u8 kind, verdict;
   u8 talked; /* windows in which it talked, less those in which it did not */
-  u8 told_verdict;
-  u32 unused;
+  u8 unused[5];
 };
 
 GS_POLICY bool gs_flow_port_of_web(u32 port) {
@@ -95,6 +95,12 @@ GS_POLICY bool gs_flow_small(const struct gs_flow_side* side) {
   return side->bytes <= (u64)side->messages * GS_FLOW_MEAN_MAX;
 }
 
+GS_POLICY void gs_flow_verdict_is(struct gs_flow* flow, u32 verdict) {
+  if (flow->verdict == verdict) return;
+  flow->verdict = (u8)verdict;
+  flow->side[0].told_until_ns = flow->side[1].told_until_ns = 0;
+}
+
 GS_POLICY void gs_flow_judge(struct gs_flow* flow, u64 now_ns, u64 elapsed_ns) {
   /* Longer is a pause; and so the products fit into 64 bits. */
   bool paused = elapsed_ns > 4 * GS_FLOW_WINDOW_NS;
@@ -105,7 +111,7 @@ GS_POLICY void gs_flow_judge(struct gs_flow* flow, u64 now_ns, u64 elapsed_ns) {
   bool both = flow->side[0].heard_ns && flow->side[1].heard_ns &&
               now_ns - flow->side[0].heard_ns < GS_FLOW_SILENCE_NS &&
               now_ns - flow->side[1].heard_ns < GS_FLOW_SILENCE_NS;
-  u32 sure = flow->kind == GS_FLOW_UDP ? 1 : GS_FLOW_WINDOWS_SURE;
+  u32 sure = flow->kind == GS_FLOW_UDP ? 1 : GS_FLOW_WINDOWS_SURE, verdict = GS_FLOW_OTHER;
 
   if (paused) {
     flow->talked = 0;
@@ -115,45 +121,50 @@ GS_POLICY void gs_flow_judge(struct gs_flow* flow, u64 now_ns, u64 elapsed_ns) {
   } else {
     flow->talked = flow->talked > 2 && small ? flow->talked - 2 : 0;
   }
-  flow->verdict = GS_FLOW_OTHER;
-  if (flow->talked >= sure) flow->verdict = GS_FLOW_LIVE;
+  if (flow->talked >= sure) verdict = GS_FLOW_LIVE;
   if (!paused && (flow->kind == GS_FLOW_TCP || flow->kind == GS_FLOW_QUIC) &&
       bytes * GS_SEC >= bulk_rate * elapsed_ns)
-    flow->verdict = GS_FLOW_BULK;
+    verdict = GS_FLOW_BULK;
+  gs_flow_verdict_is(flow, verdict);
 }
 
-/* One more message of so many bytes, `received` or sent. Returns the verdict from now on. */
-GS_POLICY u32 gs_flow_message(struct gs_flow* flow, u64 now_ns, bool received, u64 bytes) {
-  struct gs_flow_side* side = &flow->side[received];
-  u64 elapsed_ns = now_ns - flow->window_ns;
-
-  if (!flow->window_ns) {
-    flow->window_ns = now_ns;
-    if (flow->kind == GS_FLOW_UDP && bytes <= GS_FLOW_MEAN_MAX) flow->verdict = GS_FLOW_LIVE;
-  } else if (elapsed_ns >= GS_FLOW_WINDOW_NS) {
-    gs_flow_judge(flow, now_ns, elapsed_ns);
-    flow->window_ns = now_ns;
+/* A window is over, or the first begins, with a message of so many bytes. */
+GS_POLICY void gs_flow_window(struct gs_flow* flow, u64 now_ns, u64 bytes) {
+  if (!flow->window_end_ns) {
+    if (flow->kind == GS_FLOW_UDP && bytes <= GS_FLOW_MEAN_MAX) gs_flow_verdict_is(flow, GS_FLOW_LIVE);
+  } else {
+    gs_flow_judge(flow, now_ns, now_ns - flow->window_end_ns + GS_FLOW_WINDOW_NS);
     flow->side[0].bytes = flow->side[1].bytes = 0;
     flow->side[0].messages = flow->side[1].messages = 0;
   }
+  flow->window_end_ns = now_ns + GS_FLOW_WINDOW_NS;
+}
+
+GS_POLICY bool gs_flow_window_ends(const struct gs_flow* flow, u64 now_ns) {
+  return now_ns >= flow->window_end_ns;
+}
+
+/* One more message of so many bytes, `received` or sent. */
+GS_POLICY void gs_flow_counts(struct gs_flow* flow, u64 now_ns, bool received, u64 bytes) {
+  struct gs_flow_side* side = &flow->side[received];
+
   side->heard_ns = now_ns;
   side->bytes += bytes;
   side->messages++;
-  return flow->verdict;
 }
 
-/* Whether the thread has to be told: another one than last time, another verdict, or a while ago. */
+/* Whether the thread knows: it was the last to be told, in this verdict's time, and not long ago. */
+GS_POLICY bool gs_flow_knows(const struct gs_flow* flow, u64 now_ns, bool received, u32 tid) {
+  return flow->side[received].told_tid == tid && now_ns < flow->side[received].told_until_ns;
+}
+
+/* For a thread that does not know. Whether there is anything to tell. */
 GS_POLICY bool gs_flow_tells(struct gs_flow* flow, u64 now_ns, bool received, u32 tid) {
   struct gs_flow_side* side = &flow->side[received];
 
-  if (flow->verdict == GS_FLOW_OTHER) return false;
-  if (side->told_tid == tid && flow->told_verdict == flow->verdict &&
-      now_ns - side->told_ns < GS_FLOW_TELL_NS)
-    return false;
   side->told_tid = tid;
-  side->told_ns = now_ns;
-  flow->told_verdict = flow->verdict;
-  return true;
+  side->told_until_ns = now_ns + GS_FLOW_TELL_NS;
+  return flow->verdict != GS_FLOW_OTHER;
 }
 
 #endif

@@ -30,7 +30,7 @@ enum gs_detector_counter {
   GS_NR_DETECTOR_COUNTERS
 };
 
-/* Map detector_cpus, indexed by CPU, written on that CPU only. */
+/* Array `detected` of each detector, indexed by CPU, written on that CPU only. */
 struct gs_detector_cpu {
   unsigned long long value[GS_NR_DETECTOR_COUNTERS];
 } __attribute__((aligned(64)));

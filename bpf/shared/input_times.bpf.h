@@ -43,14 +43,16 @@ static __always_inline void input_reader_runs(u32 game, u32 lane, u64 event_ns, 
 
 static __always_inline void input_frame_submitted(u32 game, u64 now) {
   struct gs_input_game* answers = bpf_map_lookup_elem(&input_games, &game);
-  struct gs_input_cpu* cpu = input_cpu_here();
+  struct gs_input_cpu* cpu;
   u32 lane;
 
-  if (!answers || !cpu) return;
+  if (!answers) return;
   for (lane = 0; lane < GS_INPUT_LANES; lane++) {
     u64 event_ns = answers->unanswered_ns[lane];
 
-    if (!event_ns) continue;
+    if (!event_ns) continue; /* of nearly every frame, in all lanes */
+    cpu = input_cpu_here();
+    if (!cpu) return;
     answers->unanswered_ns[lane] = 0;
     if (now - event_ns <= GS_INPUT_ANSWER_MAX_NS) input_time_counts(cpu->to_submit[lane], now - event_ns);
   }

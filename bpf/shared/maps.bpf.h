@@ -49,14 +49,6 @@ struct {
 } task_ctxs SEC(".maps") __weak;
 
 struct {
-  __uint(type, BPF_MAP_TYPE_ARRAY);
-  __uint(map_flags, BPF_F_MMAPABLE); /* the daemon reads it in place */
-  __uint(max_entries, GS_MAX_CPUS);  /* the daemon makes it as large as the machine */
-  __type(key, u32);
-  __type(value, struct gs_detector_cpu);
-} detector_cpus SEC(".maps") __weak;
-
-struct {
   __uint(type, BPF_MAP_TYPE_RINGBUF);
   __uint(max_entries, 64 * 1024);
 } events SEC(".maps") __weak;

@@ -2,8 +2,6 @@
 #include "service/kernel/detectors.h"
 
 #include <bpf/bpf.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -42,29 +40,22 @@ unsigned long long tick_ns() {
 
 }  // namespace
 
-Detectors::Detectors(){
+Detectors::Detectors() {
 #define OBJECT(name)    \
   detectors_.push_back( \
       {std::make_unique<Object>(#name, std::span(object_##name, object_##name##_size)), {}, false});
-    OBJECT(gpu) OBJECT(fence) OBJECT(names) OBJECT(audio) OBJECT(network)
+  OBJECT(gpu) OBJECT(fence) OBJECT(names) OBJECT(audio) OBJECT(network)
 #undef OBJECT
 }
 
-Detectors::~Detectors() {
-  if (mapped_ != nullptr) ::munmap(mapped_, mapped_bytes_);
-}
-
-void Detectors::size_maps(Object& shared) {
-  const int cpus = libbpf_num_possible_cpus();
-  shared.resize_map("detector_cpus", static_cast<uint32_t>(std::clamp(cpus, 1, GS_MAX_CPUS)));
-}
-
 void Detectors::load(const Object& shared, std::span<const std::string_view> shared_maps) {
-  map_counters(shared);
   for (Detector& each : detectors_) {
     each.object->share_maps_of(shared, shared_maps);
     if (each.object->name() == "network") *each.object->global<unsigned long long>("tick_ns") = tick_ns();
     each.state = each.object->load();
+    if (!each.state || each.object->name() == "names") continue;  // that one counts nothing
+    auto* const counts = each.object->global<std::array<gs_detector_cpu, GS_MAX_CPUS>>("detected");
+    counts_.push_back(const_cast<std::array<gs_detector_cpu, GS_MAX_CPUS>*>(counts));
   }
   read_gpu_cards();
   fill_thread_names();
@@ -136,26 +127,14 @@ void Detectors::fill_thread_names() {
     bpf_map_update_elem(object->map_fd("thread_names"), each.name, &each.named, BPF_ANY);
 }
 
-void Detectors::map_counters(const Object& shared) {
-  const int map = shared.map_fd("detector_cpus");
-  bpf_map_info info{};
-  unsigned length = sizeof(info);
-  if (bpf_map_get_info_by_fd(map, &info, &length) != 0) return;
-  const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
-  const std::size_t bytes = (info.max_entries * sizeof(gs_detector_cpu) + page - 1) / page * page;
-  void* const memory = ::mmap(nullptr, bytes, PROT_READ, MAP_SHARED, map, 0);
-  if (memory == MAP_FAILED) return;
-  mapped_ = memory;
-  mapped_bytes_ = bytes;
-  cpus_ = {static_cast<const gs_detector_cpu*>(memory), info.max_entries};
-}
-
 void Detectors::add_counters(std::vector<Counter>& counters) const {
+  const auto cpus = static_cast<std::size_t>(std::clamp(libbpf_num_possible_cpus(), 1, GS_MAX_CPUS));
   for (std::size_t i = 0; i < counter_names.size(); i++) {
     Counter counter{counter_names[i], 0};
     // A CPU may write its own while we read.
-    for (const gs_detector_cpu& cpu : cpus_)
-      counter.value += static_cast<const volatile unsigned long long&>(cpu.value[i]);
+    for (const auto* counts : counts_)
+      for (std::size_t cpu = 0; cpu < cpus; cpu++)
+        counter.value += static_cast<const volatile unsigned long long&>((*counts)[cpu].value[i]);
     counters.push_back(std::move(counter));
   }
 }

@@ -4,6 +4,7 @@
 // by itself, so that one which this kernel cannot take is missing without hurting the others.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <set>
@@ -21,10 +22,7 @@ namespace gamesched::kernel {
 class Detectors {
  public:
   Detectors();
-  ~Detectors();
 
-  // Before the object that has the shared maps is loaded: sizes them for this machine.
-  static void size_maps(Object& shared);
   // `shared` is loaded and has the maps of these names.
   void load(const Object& shared, std::span<const std::string_view> shared_maps);
   // Those in `off` are let go, all others attached, from now on.
@@ -45,14 +43,12 @@ class Detectors {
     bool off = false;
   };
 
-  void map_counters(const Object& shared);
   void fill_thread_names();
   const Object* loaded(std::string_view name) const;
 
   std::vector<Detector> detectors_;
-  void* mapped_ = nullptr;
-  std::size_t mapped_bytes_ = 0;
-  std::span<const gs_detector_cpu> cpus_;
+  // Of each object that counts, in the kernel's memory.
+  std::vector<const std::array<gs_detector_cpu, GS_MAX_CPUS>*> counts_;
 };
 
 }  // namespace gamesched::kernel

@@ -52,9 +52,9 @@ const std::filesystem::path cpu_dir = "/sys/devices/system/cpu";
 constexpr std::size_t sysfs_max_bytes = 4096;
 
 // Created with the process detector, used by all.
-constexpr std::array<std::string_view, 11> shared_maps = {
-    "game_processes", "shared_state",   "input_cpus",    "input_games", "events",       "game_stats",
-    "game_frames",    "process_events", "audio_servers", "task_ctxs",   "detector_cpus"};
+constexpr std::array<std::string_view, 10> shared_maps = {
+    "game_processes", "shared_state", "input_cpus",     "input_games",   "events",
+    "game_stats",     "game_frames",  "process_events", "audio_servers", "task_ctxs"};
 
 constexpr std::array<const char*, GS_NR_COUNTERS> counter_names = {
 #define COUNTER(name, doc) #name,
@@ -93,7 +93,6 @@ class KernelBackend final : public Backend {
       return;
     }
     Input::size_maps(process_);
-    Detectors::size_maps(process_);
     const Result<void> process = process_.load();
     note("process", process ? process_.attach_programs() : process);
     if (process) input_.share_maps_of(process_, shared_maps);

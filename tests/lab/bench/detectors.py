@@ -30,6 +30,7 @@ def gpu(context: Context) -> list[Figure]:
         row("GPU-1", "a command that is no submit", "no_submit", 150),
         row("GPU-1", "a submit, no game", "without_game", None),
         row("GPU-1", "a game's submit, four a frame", "four_a_frame", 150),
+        row("GPU-1", "a game's submit, sixteen a frame", "sixteen_a_frame", 150),
         row("GPU-6", "a game's submit that begins a frame", "one_a_frame", None),
         row("GPU-8", "a flip", "flip", None),
     ]
