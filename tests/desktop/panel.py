@@ -107,8 +107,12 @@ class PanelTest(TrayTest):
         self.start_x()
         self.start_quiet(XFCONFD)
         wait_for(lambda: self.owner("org.xfce.Xfconf"), "xfconfd")
-        self.start_quiet("xfce4-panel", "--disable-wm-check")
+        return self.start_panel_program()
+
+    def start_panel_program(self):
+        panel = self.start_quiet("xfce4-panel", "--disable-wm-check")
         wait_for(lambda: self.owner("org.kde.StatusNotifierWatcher"), "the panel's tray")
+        return panel
 
     def install_icons(self):
         theme = self.folder / "share/icons/hicolor"

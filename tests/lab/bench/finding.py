@@ -16,6 +16,7 @@ from lifecycle import service_pid
 from scenarios import Context
 
 STARTS = 100
+STARTS_IN_STORM = 16  # less than a user may have
 PLAYER_UID = 1000
 FOLDER = pathlib.Path("/srv/games-bench")
 STORM_S = 5.0
@@ -47,11 +48,15 @@ def stand_ins():
         shutil.rmtree(FOLDER)
 
 
+def start_game(stamp: str) -> subprocess.Popen:
+    return subprocess.Popen([stamp, FOLDER / "reaper", "SteamLaunch", "AppId=1", "--"], stdin=subprocess.PIPE,
+                            stderr=subprocess.PIPE, user=PLAYER_UID, group=PLAYER_UID, extra_groups=[])
+
+
 @contextlib.contextmanager
 def found_game(stamp: str):
     """Yields what it took from before the exec until the game was registered, in ns."""
-    with subprocess.Popen([stamp, FOLDER / "reaper", "SteamLaunch", "AppId=1", "--"], stdin=subprocess.PIPE,
-                          stderr=subprocess.PIPE, user=PLAYER_UID, group=PLAYER_UID, extra_groups=[]) as game:
+    with start_game(stamp) as game:
         begin_ns = int(game.stderr.readline())
         try:
             time.sleep(QUIET_S)
@@ -59,6 +64,19 @@ def found_game(stamp: str):
             yield games()[game.pid] * 1000 - begin_ns
         finally:
             game.stdin.close()
+
+
+def games_found(stamp: str) -> int:
+    """Of as many as start one after the other; each stays until all are counted."""
+    with contextlib.ExitStack() as stack:
+        started = []
+        for _ in range(STARTS_IN_STORM):
+            started.append(stack.enter_context(start_game(stamp)))
+            stack.callback(started[-1].stdin.close)
+            time.sleep(QUIET_S)
+        with contextlib.suppress(BenchError):
+            await_condition("all games to be found", lambda: {game.pid for game in started} <= games().keys(), 60, 0.5)
+        return len({game.pid for game in started} & games().keys())
 
 
 def cpu_ns(pid: int) -> int:
@@ -102,15 +120,15 @@ def finding(context: Context) -> list[Figure]:
                 before_ns, begin_ns = cpu_ns(pid), time.monotonic_ns()
                 time.sleep(STORM_S)
                 share = (cpu_ns(pid) - before_ns) / (time.monotonic_ns() - begin_ns)
-                with found_game(stamp):
-                    found = 1
+                found = games_found(stamp)
             finally:
                 for storm in storms:
                     storm.kill()
                     storm.wait()
             rows.append(Figure("BUS-5", f"daemon's share of a CPU in a storm {what}", share * 100, "%", kernel, 5))
-            rows.append(Figure("BUS-5", f"a game that starts in a storm {what} is found", found, "bool", kernel, 1, "higher"))
-            context.screen.say(f"  {share * 100:.2f} % of a CPU")
+            rows.append(Figure("BUS-5", f"games found of {STARTS_IN_STORM} that start in a storm {what}", found, "count", kernel,
+                               STARTS_IN_STORM, "higher"))
+            context.screen.say(f"  {share * 100:.2f} % of a CPU; {found} of {STARTS_IN_STORM} games found")
             if service_pid() != pid:
                 raise BenchError("the service ended in the storm")
     return rows

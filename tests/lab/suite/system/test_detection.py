@@ -9,8 +9,8 @@ import shutil
 import subprocess
 
 from lab import wait_until
-from service import (BUS_NAME, OBJECT, PLAYER, ServiceTest, audio_servers_among, bus, configure, games, properties, run, systemctl,
-                     wait_for_state)
+from service import (BUS_NAME, CONFIG, OBJECT, PLAYER, UNIT, ServiceTest, audio_servers_among, bus, configure, games, properties,
+                     run, systemctl, wait_for_state)
 
 STEAM = pathlib.Path("/srv/steam")
 # Runs what stands behind "--" or its first two arguments, and stays as the real one does.
@@ -88,6 +88,9 @@ class Detection(ServiceTest):
         members = members_of_games()
         for name in ("wineserver", "wine64", "proton", "bwrap", "reaper"):
             self.assertTrue(set(processes(name)) <= members, f"{name} {processes(name)} in {members}")
+        # And what its threads are scheduled as.
+        explained = json.loads(run("gameschedctl", "explain", "--json", *processes("wineserver")[:1]).stdout)
+        self.assertEqual(explained[0]["game"], "portal2", explained)
 
     def test_BUS5_launchers_are_no_games(self):
         self.as_player(STEAM / "ubuntu12_32/steam", "--", STEAM / "ubuntu12_64/steamwebhelper")
@@ -156,6 +159,23 @@ class Detection(ServiceTest):
         self.assertIn("no  tools", told)
         told = run("gameschedctl", "explain-process", os.getpid()).stdout
         self.assertIn("It is no game.", told)
+
+    def test_BUS5_a_rule_of_the_administrators_own_counts_at_once(self):
+        engine = STEAM / "shard/shard-engine"
+        engine.parent.mkdir()
+        engine.write_text("#!/bin/sh\nsleep 1000 & wait\n")
+        engine.chmod(0o755)
+        self.as_player(engine)
+        drop_in = CONFIG / "gamesched.toml.d/50-shard.toml"
+        drop_in.parent.mkdir(parents=True, exist_ok=True)
+        self.addCleanup(systemctl, "reload", UNIT)
+        self.addCleanup(drop_in.unlink)
+        drop_in.write_text('[[detect]]\nname = "shard"\nverdict = "game"\npath = "/srv/steam/shard/*"\n')
+        self.assertEqual(games(), [], "no rule knows it")
+        systemctl("reload", UNIT)
+        game = self.as_player(engine)
+        self.the_game(Pid=game.pid, Name="shard-engine", Source="detected")
+        self.assertIn("yes shard (/etc/gamesched/gamesched.toml.d/50-shard.toml:1)", run("gameschedctl", "explain-process", game.pid).stdout)
 
     def test_ASY3_a_storm_of_programs_hides_no_game(self):
         storm = self.as_player("sh", "-c", "while :; do /usr/bin/true; done")

@@ -13,7 +13,7 @@ import dbus
 import dbus.bus
 
 from lab import wait_until
-from service import BUS_NAME, OBJECT, UNIT, ServiceTest, bus, main_pid, run
+from service import BUS_NAME, OBJECT, UNIT, ServiceTest, bus, games, main_pid, properties, run, wait_for_state
 from uinput import BTN_LEFT, EV_REL, REL_X, Device
 
 # service/metrics/page.h
@@ -81,6 +81,21 @@ class Input(ServiceTest):
         told = [line for line in map(json.loads, lines.stdout.splitlines()) if "GAMESCHED_INPUT_LOST" in line]
         self.assertEqual(len(told), 1, told)
         self.assertGreater(int(told[0]["GAMESCHED_INPUT_LOST"]), 0)
+
+    def test_BUS5_the_game_that_is_played_is_in_the_foreground(self):
+        mice = [self.mouse(), self.mouse()]
+        players = [self.game("cat", mouse.event_device(), stdout=subprocess.DEVNULL) for mouse in mice]
+        wait_until("both games", lambda: len(games()) == 2, interval_s=0.1)
+        wait_for_state("active")
+        paths = {game["pid"]: game["path"] for game in games()}
+        foreground = lambda: [properties(paths[player.pid])["Foreground"] for player in players]
+        for played in (0, 1, 0):
+            with self.subTest(played=played):
+                def plays():
+                    mice[played].move(20)
+                    return foreground() == [played == 0, played == 1]
+
+                wait_until(lambda: f"the foreground to follow, it is {foreground()}", plays, interval_s=0.1)
 
     def test_PAR3_readers_share_one_page_that_follows_the_counters(self):
         self.playing()
