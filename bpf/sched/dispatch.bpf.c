@@ -22,11 +22,13 @@ static __always_inline bool serve(u64 dsq) {
  * too early. To move a thread takes the locks of two run queues, and it leaves its cache behind.
  */
 static __always_inline bool serve_near(u64 dsq, s32 cpu) {
+  s32 queued = scx_bpf_dsq_nr_queued(dsq);
   struct task_struct* next;
   bool moved = false;
   u32 looked_at = 0;
   u64 first = 0;
 
+  if (queued <= 1) return queued > 0 && serve(dsq);
   bpf_for_each(scx_dsq, next, dsq, 0) {
     u64 key = next->scx.dsq_vtime;
     struct task_ctx* tc;
@@ -141,6 +143,7 @@ static __always_inline bool serve_others(struct cpu_ctx* cc, s32 cpu, u32 llc) {
   u64 bound_key, key;
 
   if (!bound_wait(cc, cpu)) return serve_near(llc, cpu);
+  if (scx_bpf_dsq_nr_queued(llc) <= 0) return serve(DSQ_CPU_BIT | cpu);
   if (first_key(DSQ_CPU_BIT | cpu, cpu, &bound_key) && first_key(llc, cpu, &key) &&
       gs_before(key, bound_key) && serve(llc))
     return true;
