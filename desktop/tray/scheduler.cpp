@@ -64,10 +64,6 @@ std::string problem_of(const GError* error) {
   return cleaned(stripped->message, max_text_bytes);
 }
 
-bool is_cancelled(const GError* error) {
-  return error != nullptr && g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
-}
-
 }  // namespace
 
 // Answers of a gameschedd that has gone in the meantime say nothing about the one that is there.
@@ -75,6 +71,23 @@ struct Scheduler::Question {
   Scheduler& self;
   std::string owner;
   Done done;
+};
+
+// What came of a question: a reply, or an error.
+struct Scheduler::Answer {
+  std::unique_ptr<Question> question;
+  glib::Owned<GVariant> reply;
+  glib::Owned<GError> error;
+
+  Answer(GObject* connection, GAsyncResult* result, gpointer asked)
+      : question(static_cast<Question*>(asked)) {
+    GError* raw = nullptr;
+    reply.reset(g_dbus_connection_call_finish(G_DBUS_CONNECTION(connection), result, &raw));
+    error.reset(raw);
+  }
+  bool cancelled() const {  // the scheduler that asked is gone
+    return error && g_error_matches(error.get(), G_IO_ERROR, G_IO_ERROR_CANCELLED);
+  }
 };
 
 Scheduler::Scheduler() : cancelled_(g_cancellable_new()), service_(service) {
@@ -152,35 +165,29 @@ void Scheduler::ask_games() {
 }
 
 void Scheduler::on_state(GObject* source, GAsyncResult* result, gpointer data) {
-  const std::unique_ptr<Question> question(static_cast<Question*>(data));
-  GError* raw = nullptr;
-  const glib::Owned<GVariant> reply(g_dbus_connection_call_finish(G_DBUS_CONNECTION(source), result, &raw));
-  const glib::Owned<GError> error(raw);
-  if (is_cancelled(raw)) return;  // the owner is gone
-  Scheduler& self = question->self;
-  if (question->owner != self.service_.owner()) return;
+  const Answer answer(source, result, data);
+  if (answer.cancelled()) return;
+  Scheduler& self = answer.question->self;
+  if (answer.question->owner != self.service_.owner()) return;
   self.state_asked_ = false;
-  if (error) {
-    self.facts_.problem = problem_of(raw);
+  if (answer.error) {
+    self.facts_.problem = problem_of(answer.error.get());
     return self.changed();
   }
-  const glib::Owned<GVariant> properties(g_variant_get_child_value(reply.get(), 0));
+  const glib::Owned<GVariant> properties(g_variant_get_child_value(answer.reply.get(), 0));
   self.take_properties(properties.get());
   self.changed();
 }
 
 void Scheduler::on_games(GObject* source, GAsyncResult* result, gpointer data) {
-  const std::unique_ptr<Question> question(static_cast<Question*>(data));
-  GError* raw = nullptr;
-  const glib::Owned<GVariant> reply(g_dbus_connection_call_finish(G_DBUS_CONNECTION(source), result, &raw));
-  const glib::Owned<GError> error(raw);
-  if (is_cancelled(raw)) return;
-  Scheduler& self = question->self;
-  if (question->owner != self.service_.owner()) return;
+  const Answer answer(source, result, data);
+  if (answer.cancelled()) return;
+  Scheduler& self = answer.question->self;
+  if (answer.question->owner != self.service_.owner()) return;
   self.games_asked_ = false;
-  if (error) return;  // there are none to show; the state's question has its own words for it
+  if (answer.error) return;  // there are none to show; the state's question has its own words for it
   GVariantIter* raw_objects = nullptr;
-  g_variant_get(reply.get(), "(a{oa{sa{sv}}})", &raw_objects);
+  g_variant_get(answer.reply.get(), "(a{oa{sa{sv}}})", &raw_objects);
   const glib::Owned<GVariantIter> objects(raw_objects);
   const char* path = nullptr;
   GVariant* raw_interfaces = nullptr;
@@ -311,14 +318,11 @@ void Scheduler::request(const char* name, const char* path, const char* interfac
 }
 
 void Scheduler::on_granted(GObject* source, GAsyncResult* result, gpointer data) {
-  const std::unique_ptr<Question> question(static_cast<Question*>(data));
-  GError* raw = nullptr;
-  const glib::Owned<GVariant> reply(g_dbus_connection_call_finish(G_DBUS_CONNECTION(source), result, &raw));
-  const glib::Owned<GError> error(raw);
-  if (is_cancelled(raw)) return;
-  Scheduler& self = question->self;
+  const Answer answer(source, result, data);
+  if (answer.cancelled()) return;
+  Scheduler& self = answer.question->self;
   self.facts_.asking = false;
-  question->done(error ? problem_of(raw) : std::string());
+  answer.question->done(answer.error ? problem_of(answer.error.get()) : std::string());
   self.changed();
 }
 

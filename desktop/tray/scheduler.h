@@ -43,6 +43,7 @@ class Scheduler {
 
  private:
   struct Question;
+  struct Answer;
 
   void ask_state();
   void ask_games();
