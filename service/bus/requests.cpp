@@ -176,7 +176,8 @@ void Requests::explain(Sender sender, UniqueFd thread, Reply<Explanation> reply)
                 "Thread " + std::to_string(now->pid) + " changed its user while the request was decided."));
           auto thread = backend_.explain(pidfd->get());
           if (!thread) return reply(std::unexpected(thread.error()));
-          const games::Game* game = registry_.in_slot(thread->game_id);
+          // What the thread's own context says is as old as its last wake-up.
+          const games::Game* game = registry_.in_slot(backend_.game_of(now->tgid));
           if (game != nullptr && !game->is_seen_by(uid)) game = nullptr;
           const auto stat = procfs::read_stat(now->pid);
           reply(Explanation{*now, std::move(*thread), game, stat ? stat->processor : 0});

@@ -102,9 +102,9 @@ struct ThreadFacts {
   std::string lane;                   // of bpf/policy/lane.h, "" while no scheduler of ours is attached
   std::vector<std::string> evidence;  // why: words for bits of bpf/policy/classify.h
   std::map<std::string, uint64_t> ages_usec;  // what detectors saw it do last, by their signals' names
-  uint32_t game_id = 0;
-  uint32_t hop = 0;           // steps from a thread that starts its game's frames
-  bool input_window = false;  // one was open for its game when it last woke
+  uint32_t game_id = 0;                       // as it last woke: game_of() is now's
+  uint32_t hop = 0;                           // steps from a thread that starts its game's frames
+  bool input_window = false;                  // one was open for its game when it last woke
   uint64_t frame_period_usec =
       0;  // of its game by what that gives to the GPU, else its own beat; 0: not known
   uint64_t audio_period_usec = 0;
