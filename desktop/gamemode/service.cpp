@@ -57,6 +57,7 @@ struct Service::Request {
   std::string verb;
   std::optional<Process> game;
   pid_t requester = 0;
+  bool answerable = true;  // of a question: where GameMode finds who it takes for the requester
 
   // For a caller that named numbers: they are understood when its own is known.
   Service* service = nullptr;
@@ -123,6 +124,7 @@ void Service::called_by_pidfd(const char* verb, GVariant* arguments, GDBusMethod
   request.verb = verb;
   request.requester = pid_of(requester_fd.get()).value_or(0);
   if (request.requester != 0) request.game = process_of(file_at(files, game));
+  request.answerable = request.game.has_value();
   decide(request, invocation);
 }
 
@@ -152,18 +154,23 @@ void Service::on_sender(GObject* source, GAsyncResult* result, gpointer data) {
   const auto sender = static_cast<pid_t>(pid);
   pid_t game = meant_by(sender, request->first);
   request->requester = game;
-  if (request->second) {
-    request->requester = meant_by(sender, *request->second);
+  bool documented = true;
+  if (const auto second = request->second) {
+    request->requester = meant_by(sender, *second);
     // GameMode's daemon documents (caller, game), libgamemode sends (game, caller): the caller is the sender.
-    if (game == sender) std::swap(game, request->requester);
+    documented = game == sender;
+    if (documented) std::swap(game, request->requester);
   }
   request->game = process_of(game);
+  // In libgamemode's order GameMode's daemon takes the game for the requester, and looks for it.
+  request->answerable = documented || game == request->requester || request->game;
   request->service->decide(*request, request->invocation);
 }
 
 void Service::decide(Request& request, GDBusMethodInvocation* invocation) {
   const auto& game = request.game;
   if (request.verb == "Query") {
+    if (!request.answerable) return reply(invocation, static_cast<int>(Code::Failed));
     const int status = game && games_.has(game->pid) ? query_registered
                        : games_.count() > 0          ? query_active
                                                      : 0;

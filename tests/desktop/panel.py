@@ -124,7 +124,8 @@ class PanelTest(TrayTest):
 
     def start_x(self):
         read, write = os.pipe()
-        self.start_quiet("Xvfb", "-displayfd", write, "-screen", "0", f"{WIDTH}x{HEIGHT}x24", "-nolisten", "tcp",
+        # By default it starts anew when its last client has left, and the next one may find nobody.
+        self.start_quiet("Xvfb", "-displayfd", write, "-screen", "0", f"{WIDTH}x{HEIGHT}x24", "-nolisten", "tcp", "-noreset",
                          pass_fds=[write])
         os.close(write)
         with open(read, encoding="ascii") as number:
