@@ -57,11 +57,10 @@ class Session:
             self.end(process)
         shutil.rmtree(RUNTIME, ignore_errors=True)
 
-    def start(self, *argv: str) -> subprocess.Popen:
-        log = open(RUNTIME / f"{argv[0]}.log", "ab")
-        process = subprocess.Popen(argv, env=self._environment, stdin=subprocess.DEVNULL, stdout=log,
-                                   stderr=log, start_new_session=False, **self._as_user)
-        log.close()
+    def start(self, *argv: str, reads: str = os.devnull) -> subprocess.Popen:
+        with open(RUNTIME / f"{argv[0]}.log", "ab") as log, open(reads, "rb") as stdin:
+            process = subprocess.Popen(argv, env=self._environment, stdin=stdin, stdout=log, stderr=log,
+                                       start_new_session=False, **self._as_user)
         self._running.append(process)
         return process
 
@@ -82,7 +81,9 @@ class Session:
         self.manager = self.start("wireplumber")
         self._await("a sound device in PipeWire", lambda: "alsa_output" in self.ask("pw-cli", "ls", "Node"))
         if self._client:
-            self.player = self.start("pw-cat", "--playback", "--raw", "--format=s16", "--rate=48000", "--channels=2", "/dev/zero")
+            # With --raw it plays what it reads from its standard input, whatever file it is given.
+            self.player = self.start("pw-cat", "--playback", "--raw", "--format=s16", "--rate=48000", "--channels=2", "-",
+                                     reads="/dev/zero")
             self._await("a client that plays", lambda: any(row["state"] == "R" for row in self.top()))
 
     def ask(self, *argv: str) -> str:
