@@ -339,6 +339,45 @@ class Gpu(BackendTest):
             self.assertGreater(found["frame_period_usec"], 0)
             self._kill(pid)
 
+    def compositor(self, *argv, **environment):
+        """A real one on the screen, and what is known of it when it has drawn for a while."""
+        before = self.driver.ask("counters")
+        run = self.scratch()
+        log = open(run / "log", "wb")
+        self.addCleanup(log.close)
+        # Its own seat: no logind here, no virtual terminal to share. No real-time priority, as in a user's session: sway
+        # takes it where it may, and runs above us then.
+        env = {"PATH": os.environ["PATH"], "HOME": str(run), "XDG_RUNTIME_DIR": str(run), "LIBSEAT_BACKEND": "builtin", "SEATD_VTBOUND": "0",
+               **environment}
+        process = self.start(["setpriv", "--bounding-set=-sys_nice", "--", *argv], env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
+        def said():
+            return (run / "log").read_text(errors="replace")[-3000:]
+
+        def socket():
+            self.assertIsNone(process.poll(), said())
+            return next((path.name for path in run.glob("wayland-*") if path.suffix != ".lock"), None)
+
+        env["WAYLAND_DISPLAY"] = wait_until(lambda: "its socket: " + said(), socket)
+        # Draws anew whenever the last picture was shown.
+        self.start(["weston-simple-shm"], env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        wait_until(lambda: "the screen to flip: " + said(), lambda: self.grown(before, "gpu_flips") >= 20)
+        found = {tid: self.explain(tid) for tid in map(int, os.listdir(f"/proc/{process.pid}/task"))}
+        self._end(process)
+        return {tid: facts for tid, facts in found.items() if "flip" in facts.get("evidence", ())}
+
+    def test_GPU8_weston_and_sway_are_compositors(self):
+        """One takes the other's place: the next compositor is found as the first was."""
+        card = card_of("virtio_gpu")
+        self.attach()
+        weston = ["weston", "--backend=drm", "--renderer=pixman", f"--drm-device={pathlib.Path(card).name}", "--continue-without-input",
+                  "--idle-time=0", "--no-config"]
+        sway = {"WLR_BACKENDS": "drm", "WLR_RENDERER": "pixman", "WLR_DRM_DEVICES": card, "WLR_LIBINPUT_NO_DEVICES": "1"}
+        for argv, environment in ((weston, {}), (["sway", "--config", "/dev/null"], sway)):
+            with self.subTest(compositor=argv[0]):
+                found = self.compositor(*argv, **environment)
+                self.assertEqual([(facts["lane"], facts["evidence"]) for facts in found.values()], [("compositor", ["flip"])])
+
     def test_GPU8_a_game_that_owns_the_screen_is_a_game(self):
         self.attach()
         before = self.driver.ask("counters")

@@ -3,14 +3,16 @@
 
 import ctypes
 import os
+import pathlib
 import signal
 import socket
 import struct
 import subprocess
 import time
 
+import uring
 from backend import BackendTest
-from lab import wait_until
+from lab import first_line, wait_until
 
 HERE, THERE, PORT = "lab-here", "lab-there", 27015
 ADDRESSES = {socket.AF_INET: ("10.77.0.1", "10.77.0.2"), socket.AF_INET6: ("fd77::1", "fd77::2")}
@@ -113,7 +115,7 @@ class Network(BackendTest):
                 self.assertEqual((self.signals(client)["bulk"], self.signals(server)["bulk"]), (0, 0))
 
     def test_NET1_every_way_to_send_is_seen(self):
-        """sendmmsg's second message goes past the checks of the first, io_uring past the system calls."""
+        """sendmmsg's second message goes past the checks of the first."""
         libc = ctypes.CDLL(None, use_errno=True)
         count = 50
 
@@ -157,6 +159,42 @@ class Network(BackendTest):
             self.client(socket.AF_INET, socket.SOCK_DGRAM, together)
             wait_until(lambda: f"{count} messages, {self.grown(before, 'net_messages')} seen",
                        lambda: self.grown(before, "net_messages") >= count)
+
+    def known(self, pid):
+        """The threads of a process that hold a live conversation, by name; the kernel's that work for it are among them."""
+        names = {}
+        for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
+            if self.signals(int(task.name))["net"]:
+                names[int(task.name)] = first_line(task / "comm")
+        return names
+
+    def test_NET1_io_uring_is_seen(self):
+        """It goes past the system calls. Who is known is the thread that sends: the one that asks, or a worker, or the
+        thread that polls for requests, which belong to the same process."""
+        count = 50
+        for way, setup, request, name in (("at once", 0, 0, None), ("by a worker", 0, uring.ASYNC, "iou-wrk-"),
+                                          ("by a thread that polls", uring.SQPOLL, 0, "iou-sqp-")):
+            with self.subTest(way=way):
+                before = self.driver.ask("counters")
+
+                def talk(connection):
+                    ring = uring.Ring(setup)
+                    for _ in range(count):
+                        ring.send(connection.fileno(), b"x", request)
+                        ring.receive(connection.fileno(), 64, request)
+                    signal.pause()
+
+                server = self.server(socket.AF_INET, socket.SOCK_DGRAM, self.echo)
+                client = self.client(socket.AF_INET, socket.SOCK_DGRAM, talk)
+                # Both ends, both ways.
+                wait_until(lambda: f"{4 * count} messages, {self.grown(before, 'net_messages')} seen",
+                           lambda: self.grown(before, "net_messages") >= 4 * count)
+                known = self.known(client)
+                if name:
+                    self.assertTrue(any(comm.startswith(name) for comm in known.values()), known)
+                else:
+                    self.assertIn(client, known)
+                self._kill(client), self._kill(server)
 
     def test_NET1_local_sockets_are_no_network(self):
         before = self.driver.ask("counters")
