@@ -84,8 +84,8 @@ def main(root):
     used = {match for source in sources for match in re.findall(r'"(org\.gamesched\.[a-z-]+)"', source)}
     expect_equal("polkit actions", "the policy", actions, "the daemon", used)
     expect_equal("polkit actions", "the policy", actions, "the XML's comments", documented)
-    expect(not any("unix-process" in source for source in sources),
-           "service: polkit's subject unix-process can be taken over by another process; use system-bus-name")
+    expect(not any('"start-time"' in source for source in sources),
+           "service: polkit's subject unix-process by pid can be taken over by another process; pass a pidfd, or use system-bus-name")
 
     table = text.split("org.gamesched.Error.*", 1)[1].split("-->", 1)[0]
     errors = set(re.findall(r"^    ([A-Z][A-Za-z]+)  ", table, re.M))

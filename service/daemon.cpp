@@ -8,6 +8,8 @@
 #include <cstdlib>
 #include <filesystem>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "service/audio/sound_cards.h"
 #include "service/auth/authority.h"
@@ -15,6 +17,7 @@
 #include "service/bus/game_objects.h"
 #include "service/bus/name_watch.h"
 #include "service/bus/power_profiles.h"
+#include "service/bus/registration_socket.h"
 #include "service/bus/requests.h"
 #include "service/bus/scheduler_object.h"
 #include "service/bus/seats.h"
@@ -80,6 +83,8 @@ class Daemon {
   void tell_status();
   void tell_status_later();
   void write_journal();
+  void log_later(const games::Game& game, std::string what);
+  void log_games();
 
   const Options options_;
   std::vector<std::string> config_errors_;
@@ -100,11 +105,20 @@ class Daemon {
   bus::NameWatch names_;
   auth::Authority authority_;
   bus::Requests requests_;
+  bus::RegistrationSocket socket_;
   bus::GameObjects game_objects_;
   bus::Seats seats_;
   bus::PowerProfiles power_profiles_;
   bus::SchedulerObject object_;
   Defer write_journal_;
+  struct Line {
+    games::GameId id;
+    std::string name, what;
+    pid_t pid;
+    uid_t uid;
+  };
+  std::vector<Line> lines_;  // of the log, to come
+  Later log_games_;
   Timer status_timer_;
   Signal terminate_, interrupt_, hang_up_;
   std::string told_status_;
@@ -137,32 +151,29 @@ Daemon::Daemon(const Options& options, const MakeBackend& make_backend)
       requests_(*backend_, authority_, registry_, attachment_, profiles_, publisher_,
                 {policy::EnabledStore(file_in(options.state_folder, "enabled")),
                  policy::ProfileStore(file_in(options.state_folder, "profile"))}),
+      socket_(loop_, requests_, file_in(options.runtime_folder, "register")),
       game_objects_(connection_.raw(), authority_, registry_, lane_counts_),
       seats_(connection_.get()),
       power_profiles_(connection_.get()),
       object_(loop_, connection_, requests_, attachment_, profiles_, snapshots_, registry_),
       write_journal_(loop_, [this] { write_journal(); }),
+      log_games_(loop_, may_wait_usec, [this] { log_games(); }),
       status_timer_(loop_, [this] { tell_status(); }),
       terminate_(loop_, SIGTERM, [this] { stop(); }),
       interrupt_(loop_, SIGINT, [this] { stop(); }),
       hang_up_(loop_, SIGHUP, [this] { reload(); }) {
   registry_.on_added = [this](const games::Game& game) {
-    log::info("Game " + game.name + " (process " + std::to_string(game.pid) + ") " +
-                  std::string(to_string(game.source)),
-              {{"GAMESCHED_GAME", std::to_string(game.id)},
-               {"GAMESCHED_GAME_NAME", game.name},
-               {"GAMESCHED_GAME_PID", std::to_string(game.pid)},
-               {"GAMESCHED_GAME_UID", std::to_string(game.uid)}});
+    log_later(game, std::string(to_string(game.source)));
     if (!game.holder.empty()) names_.watch(game.holder);
     game_objects_.added(game);
-    attachment_.schedule();
+    attachment_.games_changed();
     write_journal_.schedule();
   };
   registry_.on_changed = [this](const games::Game& game) {
     game_objects_.changed(game);
     object_.foreground_may_have_changed();
     game_profile_changed();
-    attachment_.schedule();
+    attachment_.games_changed();
     write_journal_.schedule();
   };
   registry_.refine = [this](games::Game& game) { refine(game); };
@@ -177,14 +188,12 @@ Daemon::Daemon(const Options& options, const MakeBackend& make_backend)
   };
   backend_->on_foreground = [this](uint32_t slot) { registry_.set_foreground(slot); };
   registry_.on_ended = [this](const games::Game& game, games::EndReason reason) {
-    log::info(
-        "Game " + game.name + " (process " + std::to_string(game.pid) + ") " + std::string(to_string(reason)),
-        {{"GAMESCHED_GAME", std::to_string(game.id)}, {"GAMESCHED_GAME_NAME", game.name}});
+    log_later(game, std::string(to_string(reason)));
     if (!game.holder.empty()) names_.unwatch(game.holder);
     game_objects_.ended(game);
     object_.foreground_may_have_changed();
     game_profile_changed();
-    attachment_.schedule();
+    attachment_.games_changed();
     write_journal_.schedule();
   };
   attachment_.on_changed = [this] {
@@ -234,6 +243,10 @@ int Daemon::run() {
   finder_.scan();
   attachment_.update();
   connection_.request_name(bus_name);
+  // After the name, which one process can have: a second one would take the first one's away.
+  if (auto listening = socket_.listen(); !listening) {
+    log::warning("Games start slower, over the bus alone: " + listening.error().message);
+  }
   tell_status();
   sd_notify(0, "READY=1");
   return loop_.run();
@@ -311,6 +324,22 @@ void Daemon::write_journal() {
   }
 }
 
+// A line of the log wakes the journal's service and the files that it writes: not while the game starts.
+void Daemon::log_later(const games::Game& game, std::string what) {
+  lines_.push_back({game.id, game.name, std::move(what), game.pid, game.uid});
+  log_games_.schedule();
+}
+
+void Daemon::log_games() {
+  for (const Line& line : std::exchange(lines_, {})) {
+    log::info("Game " + line.name + " (process " + std::to_string(line.pid) + ") " + line.what,
+              {{"GAMESCHED_GAME", std::to_string(line.id)},
+               {"GAMESCHED_GAME_NAME", line.name},
+               {"GAMESCHED_GAME_PID", std::to_string(line.pid)},
+               {"GAMESCHED_GAME_UID", std::to_string(line.uid)}});
+  }
+}
+
 void Daemon::reload() {
   sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu", static_cast<unsigned long long>(monotonic_usec()));
   policy::Loaded loaded = policy::load(options_.config_folders());
@@ -336,6 +365,7 @@ void Daemon::reload() {
 
 void Daemon::stop() {
   sd_notify(0, "STOPPING=1");
+  log_games();
   attachment_.shut_down();
   loop_.exit(EXIT_SUCCESS);
 }

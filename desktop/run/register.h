@@ -7,8 +7,9 @@
 // the process exits, whatever it executes: gameschedd holds it by the pidfd
 // sent here, not by the bus connection.
 //
-// Where the system bus cannot be reached, as in most sandboxes, the request goes
-// to GameMode's interface on the session bus instead, of which gamesched-gamemode
+// It asks at the service's own socket first, and over the system bus where nobody
+// answers there. Where that cannot be reached either, as in most sandboxes, the request
+// goes to GameMode's interface on the session bus instead, of which gamesched-gamemode
 // makes the same: through the desktop portal in Flatpak and Snap, else directly.
 // It takes the pidfd only; what the options say stays here.
 #pragma once

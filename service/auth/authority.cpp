@@ -27,15 +27,27 @@ Error denied(const std::string& why) {
   return {Error::Code::NotAuthorized, why};
 }
 
+Error left_early() {
+  return denied("The caller left before it was authorized.");
+}
+
+// polkit takes the user as a signed number, and nothing of the process from a number (since its release 124).
+Subject subject_of(const Caller& caller) {
+  using Facts = std::map<std::string, sdbus::Variant>;
+  if (caller.peer == nullptr) return {"system-bus-name", Facts{{"name", sdbus::Variant(caller.name)}}};
+  return {"unix-process", Facts{{"pidfd", sdbus::Variant(sdbus::UnixFd(caller.peer->pidfd.get()))},
+                                {"uid", sdbus::Variant(static_cast<int32_t>(caller.uid))}}};
+}
+
 }  // namespace
 
 // One question to polkit. Its callbacks know it by its id alone.
 struct Authority::Pending {
-  Pending(games::PendingLimit::Slip held, std::string name, CheckDone call)
-      : slip(std::move(held)), sender(std::move(name)), done(std::move(call)) {}
+  Pending(games::PendingLimit::Slip held, Caller from, CheckDone call)
+      : slip(std::move(held)), caller(std::move(from)), done(std::move(call)) {}
 
   games::PendingLimit::Slip slip;
-  std::string sender;
+  Caller caller;
   CheckDone done;
   std::string cancellation_id;
   sdbus::PendingAsyncCall call;
@@ -87,19 +99,17 @@ void Authority::check(const Caller& caller, const std::string& action, bool inte
     return;
   }
   const PendingId id = next_++;
-  auto& pending =
-      *pending_.emplace(id, std::make_unique<Pending>(std::move(*slip), caller.name, std::move(done)))
-           .first->second;
+  auto& pending = *pending_.emplace(id, std::make_unique<Pending>(std::move(*slip), caller, std::move(done)))
+                       .first->second;
   pending.cancellation_id = "gameschedd-" + std::to_string(id);
-  watch_sender(id);
+  // Of a peer it is known when the answer is there.
+  if (caller.peer == nullptr) watch_sender(id);
 
-  const Subject subject{"system-bus-name",
-                        std::map<std::string, sdbus::Variant>{{"name", sdbus::Variant(caller.name)}}};
   pending.call =
       polkit_->callMethodAsync("CheckAuthorization")
           .onInterface(authority_interface)
           .withTimeout(polkit_timeout)
-          .withArguments(subject, action, Details{}, interactive ? allow_user_interaction : 0U,
+          .withArguments(subject_of(caller), action, Details{}, interactive ? allow_user_interaction : 0U,
                          pending.cancellation_id)
           .uponReplyInvoke([this, id, action](std::optional<sdbus::Error> error, Answer answer) {
             if (error) {
@@ -122,12 +132,9 @@ void Authority::watch_sender(PendingId id) {
   const std::string match =
       "type='signal',sender='org.freedesktop.DBus',interface='org.freedesktop.DBus',"
       "member='NameOwnerChanged',arg0='" +
-      pending.sender + "',arg2=''";
+      pending.caller.name + "',arg2=''";
   pending.sender_watch = bus_.addMatchAsync(
-      match,
-      [this, id](sdbus::Message) {
-        finish(id, Cause::SenderLeft, std::unexpected(denied("The caller left before it was authorized.")));
-      },
+      match, [this, id](sdbus::Message) { finish(id, Cause::SenderLeft, std::unexpected(left_early())); },
       [](sdbus::Message) {}, sdbus::return_slot);
 }
 
@@ -143,6 +150,7 @@ void Authority::finish(PendingId id, Cause cause, Result<void> outcome) {
         .withArguments(pending->cancellation_id)
         .uponReplyInvoke([](std::optional<sdbus::Error>) {});
   }
+  if (pending->caller.peer != nullptr && pending->caller.peer->left) outcome = std::unexpected(left_early());
   const CheckDone done = std::move(pending->done);
   {
     const games::PendingLimit::Slip given_back = std::move(pending->slip);

@@ -5,8 +5,8 @@
 //
 // - Fails closed: no credentials, no polkit, an error, a caller that left meanwhile,
 //   or no answer within 120 s is NotAuthorized.
-// - The subject is the caller's unique bus name, which cannot be taken over by
-//   another process; process ids can.
+// - The subject is the caller's unique bus name, or the pidfd of one that is not on the
+//   bus: neither can be taken over by another process; process ids can.
 // - uid 0 needs no polkit: it could do all of it without us.
 // - An answer is for one request; nothing is remembered.
 // - What the request is about must be looked up again when the answer is there.

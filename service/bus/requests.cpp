@@ -21,7 +21,7 @@ const char* const explain_others = "org.gamesched.explain-other-users-thread";
 
 // A RegisterGame under way.
 struct Requests::Registration {
-  Sender sender;
+  bool interactive;
   UniqueFd pidfd;
   games::GameOptions options;
   Reply<games::GameId> reply;
@@ -34,19 +34,20 @@ struct Requests::Registration {
 void Requests::begin(const Sender& sender, std::function<void(Result<auth::Caller>)> next) {
   authority_.identify(sender.name, [this, next = std::move(next)](Result<auth::Caller> caller) {
     if (caller) {
-      // Root needs no leave for anything, and could do worse than ask often.
-      const auto charged = caller->uid == 0 ? Result<void>{} : rate_.take(caller->uid, monotonic_usec());
-      if (!charged) {
-        caller = std::unexpected(charged.error());
-      }
+      if (const auto charged = charge(caller->uid); !charged) caller = std::unexpected(charged.error());
     }
     next(std::move(caller));
   });
 }
 
+Result<void> Requests::charge(uid_t uid) {
+  // Root needs no leave for anything, and could do worse than ask often.
+  return uid == 0 ? Result<void>{} : rate_.take(uid, monotonic_usec());
+}
+
 void Requests::register_game(Sender sender, UniqueFd pidfd, games::GameOptions options,
                              Reply<games::GameId> reply) {
-  auto request = std::make_shared<Registration>(Registration{.sender = sender,
+  auto request = std::make_shared<Registration>(Registration{.interactive = sender.interactive,
                                                              .pidfd = std::move(pidfd),
                                                              .options = std::move(options),
                                                              .reply = std::move(reply),
@@ -55,30 +56,44 @@ void Requests::register_game(Sender sender, UniqueFd pidfd, games::GameOptions o
   begin(sender, [this, request](Result<auth::Caller> caller) {
     if (!caller) return request->reply(std::unexpected(caller.error()));
     request->caller = *caller;
-    const auto facts = games::inspect(request->pidfd.get());
-    if (!facts) return request->reply(std::unexpected(facts.error()));
-    request->facts = *facts;
-    const auto admitted = games::may_be_game(*facts, getpid()).and_then([&] {
-      return registry_.room_for(*facts, caller->uid);
-    });
-    if (!admitted) return request->reply(std::unexpected(admitted.error()));
-    authorize(request);
+    consider(request);
   });
+}
+
+void Requests::register_game(auth::Caller caller, UniqueFd pidfd, games::GameOptions options,
+                             Reply<games::GameId> reply) {
+  if (const auto charged = charge(caller.uid); !charged) return reply(std::unexpected(charged.error()));
+  consider(std::make_shared<Registration>(Registration{.interactive = false,
+                                                       .pidfd = std::move(pidfd),
+                                                       .options = std::move(options),
+                                                       .reply = std::move(reply),
+                                                       .caller = std::move(caller),
+                                                       .facts = {}}));
+}
+
+void Requests::consider(std::shared_ptr<Registration> request) {
+  const auto facts = games::inspect(request->pidfd.get());
+  if (!facts) return request->reply(std::unexpected(facts.error()));
+  request->facts = *facts;
+  const auto admitted = games::may_be_game(*facts, getpid()).and_then([&] {
+    return registry_.room_for(*facts, request->caller.uid);
+  });
+  if (!admitted) return request->reply(std::unexpected(admitted.error()));
+  authorize(std::move(request));
 }
 
 void Requests::authorize(std::shared_ptr<Registration> request) {
   const char* const action = request->foreign() ? register_others : register_own;
-  authority_.check(
-      request->caller, action, request->sender.interactive, [this, request](Result<void> allowed) {
-        if (allowed) return request->reply(enter(*request));
-        if (request->foreign() && allowed.error().code == Error::Code::NotAuthorized) {
-          return request->reply(fail(Error::Code::NotYourProcess,
-                                     "Process " + std::to_string(request->facts.tgid) + " belongs to user " +
-                                         std::to_string(request->facts.ruid) +
-                                         ", not to you; only an administrator may register it."));
-        }
-        request->reply(std::unexpected(allowed.error()));
-      });
+  authority_.check(request->caller, action, request->interactive, [this, request](Result<void> allowed) {
+    if (allowed) return request->reply(enter(*request));
+    if (request->foreign() && allowed.error().code == Error::Code::NotAuthorized) {
+      return request->reply(
+          fail(Error::Code::NotYourProcess, "Process " + std::to_string(request->facts.tgid) +
+                                                " belongs to user " + std::to_string(request->facts.ruid) +
+                                                ", not to you; only an administrator may register it."));
+    }
+    request->reply(std::unexpected(allowed.error()));
+  });
 }
 
 // The answer was about the process as it was: it must still be that one, of that user.

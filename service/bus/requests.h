@@ -54,6 +54,9 @@ class Requests {
   using Reply = std::function<void(Result<T>)>;
 
   void register_game(Sender sender, UniqueFd pidfd, games::GameOptions options, Reply<games::GameId> reply);
+  // Of a caller who is known already, and is asked for no password.
+  void register_game(auth::Caller caller, UniqueFd pidfd, games::GameOptions options,
+                     Reply<games::GameId> reply);
   void unregister_game(Sender sender, std::string path, Reply<void> reply);
   void set_enabled(Sender sender, bool enabled, Reply<void> reply);
   void set_profile(Sender sender, std::string profile, Reply<void> reply);
@@ -73,6 +76,8 @@ class Requests {
 
   // Identifies the sender and charges it one change.
   void begin(const Sender& sender, std::function<void(Result<auth::Caller>)> next);
+  Result<void> charge(uid_t uid);
+  void consider(std::shared_ptr<Registration> request);
   void authorize(std::shared_ptr<Registration> request);
   Result<games::GameId> enter(Registration& request);
 

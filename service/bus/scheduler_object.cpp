@@ -102,7 +102,7 @@ SchedulerObject::SchedulerObject(Loop& loop, Connection& connection, Requests& r
       snapshots_(snapshots),
       registry_(registry),
       told_(values()),
-      tell_changes_(loop, [this] { tell_changes(); }) {
+      tell_changes_(loop, may_wait_usec, [this] { tell_changes(); }) {
   registerAdaptor();
 }
 

@@ -98,7 +98,7 @@ class SchedulerObject
   const games::Registry& registry_;
   Values told_;
   bool telling_ = false;  // changes, from told_
-  Defer tell_changes_;
+  Later tell_changes_;
 };
 
 // The options of RegisterGame. InvalidArgument for unknown keys, wrong types and values out of range.

@@ -125,6 +125,13 @@ bool Timer::armed() const {
   return enabled != SD_EVENT_OFF;
 }
 
+Later::Later(Loop& loop, uint64_t delay_usec, std::function<void()> callback)
+    : delay_usec_(delay_usec), timer_(loop, std::move(callback)) {}
+
+void Later::schedule() {
+  if (!timer_.armed()) timer_.arm_at(monotonic_usec() + delay_usec_);
+}
+
 Io::Io(Loop& loop, int fd, uint32_t epoll_events, Priority priority, std::function<void()> callback)
     : Source(loop, std::move(callback)) {
   const auto trampoline = [](sd_event_source*, int, uint32_t, void* self) {

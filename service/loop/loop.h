@@ -80,6 +80,18 @@ class Timer : Source {
   bool armed() const;
 };
 
+// Runs once, some time after it was scheduled first: for what may wait, so that many changes are told as one, and
+// whoever waits for an answer does not wait for that.
+class Later {
+ public:
+  Later(Loop& loop, uint64_t delay_usec, std::function<void()> callback);
+  void schedule();
+
+ private:
+  const uint64_t delay_usec_;
+  Timer timer_;
+};
+
 // A descriptor owned by somebody else.
 class Io : Source {
  public:

@@ -20,7 +20,8 @@ Attachment::Attachment(Loop& loop, kernel::Backend& backend, Controller controll
       controller_(std::move(controller)),
       games_(std::move(games)),
       timer_(loop, [this] { update(); }),
-      later_(loop, [this] { update(); }) {
+      soon_(loop, [this] { update(); }),
+      later_(loop, may_wait_usec, [this] { update(); }) {
   backend_.on_exit = [this](const kernel::ExitInfo& info) { exited(info); };
   watch_events(loop);
   if (backend_.state_event_fd() >= 0) {
@@ -125,7 +126,8 @@ Attachment::Seen Attachment::see() {
 
 void Attachment::expect_game() {
   expected_until_usec_ = monotonic_usec() + expected_for_usec;
-  update();
+  // What is there already need not come; when it would leave, this is looked at.
+  if (!backend_.attached()) update();
 }
 
 void Attachment::set_enabled(bool enabled) {

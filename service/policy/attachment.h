@@ -31,7 +31,9 @@ class Attachment {
   void watch_events(Loop& loop);
 
   void update();
-  void schedule() { later_.schedule(); }
+  void schedule() { soon_.schedule(); }
+  // Games have come or gone: the scheduler may have to come. One that is there is in no hurry for the rest.
+  void games_changed() { backend_.attached() ? later_.schedule() : soon_.schedule(); }
 
   // A game is on its way. What comes with it (the bus, polkit, the start of programs) need not wait its turn
   // on a busy machine if the scheduler is there first.
@@ -67,7 +69,8 @@ class Attachment {
   Controller controller_;
   std::function<std::size_t()> games_;
   Timer timer_;
-  Defer later_;
+  Defer soon_;
+  Later later_;
   std::unique_ptr<Io> events_, state_events_;
   std::string off_profile_;
   uint64_t expected_until_usec_ = 0;

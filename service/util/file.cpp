@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "service/util/fd.h"
@@ -18,9 +19,12 @@ Result<std::string> read_file(const std::filesystem::path& path, std::size_t max
   if (fstat(fd.get(), &st) != 0) return fail_errno("cannot look at " + path.string(), errno);
   if (!S_ISREG(st.st_mode)) return fail(Error::Code::System, path.string() + " is not a regular file");
 
-  std::string content(max_bytes + 1, '\0');
+  // Most are short: room for the longest would be cleared, page by page, for nothing.
+  constexpr std::size_t step_bytes = 4096;
+  std::string content;
   std::size_t used = 0;
-  while (used < content.size()) {
+  while (used <= max_bytes) {
+    content.resize(std::min(used + step_bytes, max_bytes + 1));
     const ssize_t n = read(fd.get(), content.data() + used, content.size() - used);
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) return fail_errno("cannot read " + path.string(), errno);

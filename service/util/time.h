@@ -25,4 +25,8 @@ inline uint64_t realtime_usec() {
   return clock_usec(CLOCK_REALTIME);
 }
 
+// Telling others of a change may wait this long: a game that has just been registered is past its exec by then,
+// and nobody sees the difference.
+constexpr uint64_t may_wait_usec = 50 * usec_per_msec;
+
 }  // namespace gamesched

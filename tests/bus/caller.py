@@ -10,6 +10,7 @@ import ctypes
 import json
 import mmap
 import os
+import socket
 import struct
 import sys
 import threading
@@ -28,6 +29,7 @@ TIMEOUT_MS = 20_000
 class Caller:
     def __init__(self, address):
         flags = Gio.DBusConnectionFlags.AUTHENTICATION_CLIENT | Gio.DBusConnectionFlags.MESSAGE_BUS_CONNECTION
+        self.connections = []
         self.bus = Gio.DBusConnection.new_for_address_sync(address, flags, None, None)
 
     def call(self, interface, member, arguments=None, path=PATH, fds=(), interactive=False):
@@ -64,6 +66,41 @@ class Caller:
                     GLib.Variant("s", str(number)), GLib.Variant("v", GLib.Variant("s", text))))
             arguments = GLib.Variant.new_tuple(GLib.Variant("h", 0), builder.end())
             return self.call(NAME, "RegisterGame", arguments, fds=[descriptor.fileno()])
+
+    def socket_connect(self, path):
+        """To the service's own socket; the connection's number."""
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        connection.settimeout(TIMEOUT_MS / 1000)
+        connection.connect(path)
+        self.connections.append(connection)
+        return len(self.connections) - 1
+
+    def socket_send(self, number, text, pid=None, descriptors=1, null=False):
+        fds = [os.open("/dev/null", os.O_RDONLY) if null else os.pidfd_open(pid if pid is not None else os.getpid())
+               for _ in range(descriptors)]
+        try:
+            socket.send_fds(self.connections[number], [text.encode()], fds)
+        finally:
+            for fd in fds:
+                os.close(fd)
+
+    def socket_receive(self, number):
+        """The lines of the answer; [] when the connection was closed instead."""
+        try:
+            return self.connections[number].recv(4096).decode().split("\0")[:-1]
+        except ConnectionError:
+            return []
+
+    def socket_close(self, number):
+        self.connections[number].close()
+
+    def socket_ask(self, path, text="name=Doom\0", **options):
+        number = self.socket_connect(path)
+        self.socket_send(number, text, **options)
+        try:
+            return self.socket_receive(number)
+        finally:
+            self.socket_close(number)
 
     @staticmethod
     def pidfd_of_a_thread():

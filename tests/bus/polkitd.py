@@ -9,6 +9,8 @@ A line of JSON in, a line of JSON out:
 """
 
 import json
+import pathlib
+import re
 import sys
 
 import gi
@@ -43,6 +45,10 @@ class Polkit:
         (kind, details), action, _, flags, cancellation = parameters.unpack()
         self.asked.append({"kind": kind, "subject": details, "action": action, "flags": flags,
                            "id": cancellation, "cancelled": False})
+        fds = invocation.get_message().get_unix_fd_list()
+        if fds:
+            fdinfo = pathlib.Path(f"/proc/self/fdinfo/{fds.get(details['pidfd'])}").read_text()
+            self.asked[-1]["pid"] = int(re.search(r"^Pid:\t(\d+)$", fdinfo, re.MULTILINE)[1])
         if self.answer == "hold":
             self.held.append(invocation)
         elif self.answer == "error":

@@ -69,7 +69,9 @@ class DesktopTest(unittest.TestCase):
         (self.sched_ext / "root").mkdir(parents=True)
         (self.sched_ext / "state").write_text("disabled\n")
         self.env = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8",
-                    "DBUS_SYSTEM_BUS_ADDRESS": f"unix:path={self.folder}/bus"}
+                    "DBUS_SYSTEM_BUS_ADDRESS": f"unix:path={self.folder}/bus",
+                    # Not this machine's own; nobody listens there but a test that is about it.
+                    "GAMESCHED_SOCKET": f"{self.folder}/register"}
 
     def start_bus(self, folder=None):
         folder = folder or self.folder

@@ -19,6 +19,7 @@
 #include "service/games/detector.h"
 #include "service/games/exec_filter.h"
 #include "service/games/journal.h"
+#include "service/games/option_text.h"
 #include "service/games/options.h"
 #include "service/kernel/process_events.h"
 #include "service/policy/config.h"
@@ -124,6 +125,10 @@ void take(std::string_view bytes) {
   games::GameOptions options;
   options.name = bytes;
   if (games::check_options(options)) require_shown(options.name, games::GameOptions::max_name_bytes);
+  if (const auto asked = games::options_of_text(bytes)) {
+    require_shown(asked->name, games::GameOptions::max_name_bytes);
+    require_shown(asked->app_id, games::GameOptions::max_app_id_bytes);
+  }
   if (const auto record = games::from_json(bytes)) {
     // What was read can be written, whatever it says.
     for (const games::Game& game : record->games) require(game.pid >= 0);
@@ -161,6 +166,7 @@ const std::string honest[] = {
     "[Desktop Entry]\nType=Application\nCategories=Game;ArcadeGame;\nExec=env A=1 \"/usr/games/kart\" %U\n",
     "/srv/steam/steamapps/common/Proton 9.0/files/bin/wine64\0Z:\\srv\\steam\\steamapps\\common\\Portal 2\\portal2.exe\0-novid\0"s,
     "/opt/steam/ubuntu12_32/reaper\0SteamLaunch\0AppId=620\0--\0/usr/bin/python3\0-c\0"s,
+    "name=J\303\266rm\0app-id=620\0profile=fast\0target-fps=144\0"s,
     "J\303\266rmungandr \342\200\256 \360\237\216\256\n\033[31m",
     R"({"version":1,"next_id":3,"bus":"b","games":[{"id":2,"pid":4711,"uid":1000,"registered_by":1000,"start_ticks":5,)"
     R"("since_usec":6,"name":"n","app_id":"","target_fps":60,"profile":"","source":"detected","holder":":1.2"}]})",

@@ -58,7 +58,7 @@ class Games(ServiceTest):
         self.assertEqual(view.wait(), 0)
 
     def test_the_scheduler_comes_before_the_registration_and_leaves_when_none_follows(self):
-        nowhere = {**os.environ, "DBUS_SYSTEM_BUS_ADDRESS": "unix:path=/nonexistent"}
+        nowhere = {**os.environ, "DBUS_SYSTEM_BUS_ADDRESS": "unix:path=/nonexistent", "GAMESCHED_SOCKET": ""}
         self.game("sleep", "1000", env=nowhere, stderr=subprocess.DEVNULL)
         wait_for_kernel("enabled")
         self.assertEqual(games(), [])

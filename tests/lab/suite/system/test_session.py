@@ -28,6 +28,16 @@ class Sessions(ServiceTest):
         self.assertEqual(games(), [])
         self.assertEqual(state(), "standby")
 
+    def test_the_socket_and_the_bus_say_the_same(self):
+        """Either alone: of the user at the screen, and of one who is logged in from elsewhere."""
+        for closed in ("DBUS_SYSTEM_BUS_ADDRESS=unix:path=/nonexistent", "GAMESCHED_SOCKET="):
+            with self.subTest(closed=closed):
+                session = Session(self, PLAYER, "/usr/bin/env", closed, "gamesched-run", "sh", "-c", "exit 7")
+                self.assertEqual((session.exit_status(), session.err.read_text()), (7, ""))
+                session.close()
+                remote = run("su", PLAYER, "-c", f"env {closed} gamesched-run true", check=False)
+                self.assertRegex(remote.stderr, "(?m)^gamesched-run: .*not allowed.*unregistered$")
+
     def test_without_an_active_session_nobody_switches_it(self):
         for verb in ("off", "on"):
             remote = run("su", PLAYER, "-c", f"gameschedctl {verb}", check=False)
