@@ -51,7 +51,7 @@ namespace {
 
 // By the short way where it is open; else over the bus, which starts the service where it does not run.
 Answer ask_service(int pidfd, const Options& options, uint64_t deadline_usec) {
-  const Answer answer = ask_socket(pidfd, options, deadline_usec);
+  const Answer answer = ask_socket(options, deadline_usec);
   return answer.reach == Reach::Nobody ? ask_system_bus(pidfd, options, deadline_usec) : answer;
 }
 

@@ -49,20 +49,8 @@ int connect_to(int socket, const char* path) {
   return connect(socket, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0 ? 0 : -errno;
 }
 
-bool send_request(int socket, const Packet& packet, int pidfd) {
-  iovec part{const_cast<char*>(packet.text), packet.size};
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))]{};
-  msghdr message{};
-  message.msg_iov = &part;
-  message.msg_iovlen = 1;
-  message.msg_control = control;
-  message.msg_controllen = sizeof(control);
-  cmsghdr* const rights = CMSG_FIRSTHDR(&message);
-  rights->cmsg_level = SOL_SOCKET;
-  rights->cmsg_type = SCM_RIGHTS;
-  rights->cmsg_len = CMSG_LEN(sizeof(int));
-  memcpy(CMSG_DATA(rights), &pidfd, sizeof(pidfd));
-  return sendmsg(socket, &message, MSG_NOSIGNAL) == static_cast<ssize_t>(packet.size);
+bool send_request(int socket, const Packet& packet) {
+  return send(socket, packet.text, packet.size, MSG_NOSIGNAL) == static_cast<ssize_t>(packet.size);
 }
 
 bool await_answer(int socket, uint64_t deadline_usec) {
@@ -73,7 +61,9 @@ bool await_answer(int socket, uint64_t deadline_usec) {
     const uint64_t left_usec = deadline_usec - now;
     const timespec left{static_cast<time_t>(left_usec / 1'000'000),
                         static_cast<long>(left_usec % 1'000'000 * 1'000)};
-    if (ppoll(&answered, 1, &left, nullptr) > 0) return true;
+    const int ready = ppoll(&answered, 1, &left, nullptr);
+    if (ready > 0) return true;
+    if (ready < 0 && errno != EINTR) return false;
   }
 }
 
@@ -100,7 +90,7 @@ Answer read_answer(const Packet& packet) {
 
 }  // namespace
 
-Answer ask_socket(int pidfd, const Options& options, uint64_t deadline_usec) {
+Answer ask_socket(const Options& options, uint64_t deadline_usec) {
   const Answer nobody{.reach = Reach::Nobody};
   const char* path = getenv("GAMESCHED_SOCKET");
   if (path == nullptr) path = default_path;
@@ -108,7 +98,7 @@ Answer ask_socket(int pidfd, const Options& options, uint64_t deadline_usec) {
   const Packet request = request_of(options);
   if (request.size == 0 || request.size == sizeof(request.text)) return nobody;
   const Fd socket(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (socket.value < 0 || connect_to(socket.value, path) < 0 || !send_request(socket.value, request, pidfd))
+  if (socket.value < 0 || connect_to(socket.value, path) < 0 || !send_request(socket.value, request))
     return nobody;
   if (!await_answer(socket.value, deadline_usec)) return {.problem = problem_of_silence()};
   Packet packet;

@@ -10,6 +10,6 @@ namespace gamesched::run {
 
 // Reach::Nobody where there is no socket, nobody listens, or the connection ends without an answer. Until
 // `deadline_usec` of CLOCK_MONOTONIC.
-Answer ask_socket(int pidfd, const Options& options, uint64_t deadline_usec);
+Answer ask_socket(const Options& options, uint64_t deadline_usec);
 
 }  // namespace gamesched::run

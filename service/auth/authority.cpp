@@ -105,25 +105,29 @@ void Authority::check(const Caller& caller, const std::string& action, bool inte
   // Of a peer it is known when the answer is there.
   if (caller.peer == nullptr) watch_sender(id);
 
-  pending.call =
-      polkit_->callMethodAsync("CheckAuthorization")
-          .onInterface(authority_interface)
-          .withTimeout(polkit_timeout)
-          .withArguments(subject_of(caller), action, Details{}, interactive ? allow_user_interaction : 0U,
-                         pending.cancellation_id)
-          .uponReplyInvoke([this, id, action](std::optional<sdbus::Error> error, Answer answer) {
-            if (error) {
-              finish(id, Cause::Answered,
-                     std::unexpected(denied("The authorization service (polkit) gave no answer on " + action +
-                                            " (" + error->getName() + "); is it installed and running?")));
-            } else if (!answer.get<0>()) {
-              finish(id, Cause::Answered,
-                     std::unexpected(denied("You are not allowed to do that (polkit action " + action +
-                                            "); it takes an active local session.")));
-            } else {
-              finish(id, Cause::Answered, {});
-            }
-          });
+  pending.call = polkit_->callMethodAsync("CheckAuthorization")
+                     .onInterface(authority_interface)
+                     .withTimeout(polkit_timeout)
+                     .withArguments(subject_of(caller), action, Details{},
+                                    interactive ? allow_user_interaction : 0U, pending.cancellation_id)
+                     .uponReplyInvoke([this, id, action](std::optional<sdbus::Error> error, Answer answer) {
+                       if (error) {
+                         // A polkit that does not know a process by its pidfd may know the same client on the bus.
+                         const auto code = pending_.at(id)->caller.peer == nullptr
+                                               ? Error::Code::NotAuthorized
+                                               : Error::Code::System;
+                         finish(id, Cause::Answered,
+                                std::unexpected(Error{
+                                    code, "The authorization service (polkit) gave no answer on " + action +
+                                              " (" + error->getName() + "); is it installed and running?"}));
+                       } else if (!answer.get<0>()) {
+                         finish(id, Cause::Answered,
+                                std::unexpected(denied("You are not allowed to do that (polkit action " +
+                                                       action + "); it takes an active local session.")));
+                       } else {
+                         finish(id, Cause::Answered, {});
+                       }
+                     });
 }
 
 void Authority::watch_sender(PendingId id) {

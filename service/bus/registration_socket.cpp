@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "service/bus/registration_socket.h"
 
+#include <fcntl.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -15,8 +16,12 @@
 
 #include "service/bus/errors.h"
 
+// The C library's headers may be older.
 #ifndef SO_PEERPIDFD
-#define SO_PEERPIDFD 77  // Linux 6.5; the C library's headers may be older
+#define SO_PEERPIDFD 77  // Linux 6.5
+#endif
+#ifndef SO_PASSRIGHTS
+#define SO_PASSRIGHTS 83  // Linux 6.16
 #endif
 
 namespace gamesched::bus {
@@ -31,35 +36,18 @@ Error failed(const char* what) {
   return {Error::Code::System, std::string(what) + ": " + std::strerror(errno)};
 }
 
-// The text of a packet and the one descriptor that came with it.
 struct Packet {
   std::array<char, max_request_bytes> bytes;
   std::string_view text;
-  UniqueFd fd;
 };
 
 enum class Read { Nothing, Packet, End };
 
-// All descriptors that come are owned here, wanted or not. A packet that is cut, or has not exactly one, ends the
-// connection.
+// A packet that is longer than agreed ends the connection. Descriptors that come with one are dropped by the kernel.
 Read read_packet(int socket, Packet& packet) {
-  iovec part{packet.bytes.data(), packet.bytes.size()};
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control;
-  msghdr message{};
-  message.msg_iov = &part;
-  message.msg_iovlen = 1;
-  message.msg_control = control.data();
-  message.msg_controllen = CMSG_LEN(sizeof(int));  // its padding has room for another one
-  const ssize_t size = recvmsg(socket, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+  const ssize_t size = recv(socket, packet.bytes.data(), packet.bytes.size(), MSG_DONTWAIT | MSG_TRUNC);
   if (size < 0) return errno == EAGAIN || errno == EINTR ? Read::Nothing : Read::End;
-  for (cmsghdr* part_of = CMSG_FIRSTHDR(&message); part_of != nullptr;
-       part_of = CMSG_NXTHDR(&message, part_of)) {
-    if (part_of->cmsg_level != SOL_SOCKET || part_of->cmsg_type != SCM_RIGHTS) continue;
-    int fd = -1;
-    std::memcpy(&fd, CMSG_DATA(part_of), sizeof(fd));
-    packet.fd = UniqueFd(fd);
-  }
-  if ((message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0 || size == 0 || !packet.fd) return Read::End;
+  if (size == 0 || static_cast<std::size_t>(size) > packet.bytes.size()) return Read::End;
   packet.text = {packet.bytes.data(), static_cast<std::size_t>(size)};
   return Read::Packet;
 }
@@ -81,7 +69,7 @@ struct RegistrationSocket::Connection {
   UniqueFd socket;
   uid_t uid;
   std::shared_ptr<auth::Peer> peer;
-  bool asked = false;
+  enum class Stage { Silent, Asked, Answered } stage = Stage::Silent;
   std::unique_ptr<Io> readable;
 };
 
@@ -100,6 +88,8 @@ Result<void> RegistrationSocket::listen() {
   path_.copy(address.sun_path, path_.size());
   UniqueFd socket(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!socket) return std::unexpected(failed("cannot make a socket"));
+  const int none = 0;  // who sends a descriptor is told that it may not; kernels before 6.16 drop it
+  (void)setsockopt(socket.get(), SOL_SOCKET, SO_PASSRIGHTS, &none, sizeof(none));
   unlink(path_.c_str());  // of one that was killed
   if (bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0 ||
       chmod(path_.c_str(), 0666) != 0 || ::listen(socket.get(), backlog) != 0) {
@@ -110,21 +100,35 @@ Result<void> RegistrationSocket::listen() {
   return {};
 }
 
+// Whoever waits for nothing, longest first, makes room: first among the user's own, then anybody's.
+bool RegistrationSocket::room_for(uid_t uid) {
+  const auto close_one = [this](auto matches) {
+    const auto found = std::ranges::find_if(connections_, [&](const auto& each) {
+      return each.second.stage != Connection::Stage::Asked && matches(each.second);
+    });
+    if (found == connections_.end()) return false;
+    close(found->first);
+    return true;
+  };
+  const auto is_users = [uid](const Connection& each) { return each.uid == uid; };
+  const auto of_user =
+      std::ranges::count_if(connections_, [&](const auto& each) { return is_users(each.second); });
+  if (of_user >= max_connections_per_user) return close_one(is_users);
+  return connections_.size() < max_connections || close_one([](const Connection&) { return true; });
+}
+
 // A connection is closed at once where there is no room for it: its client goes over the bus.
 void RegistrationSocket::accept() {
   UniqueFd socket(accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
   if (!socket) return;
   auto caller = peer_of(socket.get());
-  if (!caller || connections_.size() >= max_connections) return;
-  const auto of_user =
-      std::ranges::count_if(connections_, [&](const auto& each) { return each.second.uid == caller->uid; });
-  if (of_user >= max_connections_per_user) return;
+  if (!caller || !room_for(caller->uid)) return;
   const ConnectionId id = next_++;
   const int fd = socket.get();
   connections_.emplace(id, Connection{.socket = std::move(socket),
                                       .uid = caller->uid,
                                       .peer = std::const_pointer_cast<auth::Peer>(caller->peer),
-                                      .asked = false,
+                                      .stage = Connection::Stage::Silent,
                                       .readable = std::make_unique<Io>(loop_, fd, EPOLLIN, Priority::Bus,
                                                                        [this, id] { readable(id); })});
 }
@@ -135,23 +139,27 @@ void RegistrationSocket::readable(ConnectionId id) {
   const Read read = read_packet(connection.socket.get(), packet);
   if (read == Read::Nothing) return;
   // Its end, or more than was agreed.
-  if (read == Read::End || connection.asked) return close(id);
-  connection.asked = true;
-  ask(id, std::move(packet.fd), packet.text);
+  if (read == Read::End || connection.stage != Connection::Stage::Silent) return close(id);
+  connection.stage = Connection::Stage::Asked;
+  ask(id, packet.text);
 }
 
-void RegistrationSocket::ask(ConnectionId id, UniqueFd pidfd, std::string_view text) {
+void RegistrationSocket::ask(ConnectionId id, std::string_view text) {
   auto options = games::options_of_text(text);
   if (!options) return answer(id, std::unexpected(options.error()));
   const Connection& connection = connections_.at(id);
-  requests_.register_game({.name = {}, .uid = connection.uid, .peer = connection.peer}, std::move(pidfd),
+  UniqueFd game(fcntl(connection.peer->pidfd.get(), F_DUPFD_CLOEXEC, 0));
+  if (!game) return answer(id, std::unexpected(failed("cannot keep a pidfd")));
+  requests_.register_game({.name = {}, .uid = connection.uid, .peer = connection.peer}, std::move(game),
                           std::move(*options),
                           [this, id](const Result<games::GameId>& outcome) { answer(id, outcome); });
 }
 
+// Without an answer, where it is ours to have none, the client goes over the bus.
 void RegistrationSocket::answer(ConnectionId id, const Result<games::GameId>& outcome) {
-  const auto found = connections_.find(id);
-  if (found == connections_.end()) return;  // it has left
+  Connection& connection = connections_.at(id);
+  connection.stage = Connection::Stage::Answered;
+  if (connection.peer->left || (!outcome && outcome.error().code == Error::Code::System)) return close(id);
   std::string text;
   if (outcome) {
     text = "game=" + games::object_path(*outcome);
@@ -161,12 +169,16 @@ void RegistrationSocket::answer(ConnectionId id, const Result<games::GameId>& ou
   }
   text += '\0';
   // The one packet on its way to a client that waits for it: there is room, or nobody.
-  (void)send(found->second.socket.get(), text.data(), text.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+  (void)send(connection.socket.get(), text.data(), text.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
+// What polkit is being asked for keeps its place: else who asks and leaves would have as many questions as he likes.
 void RegistrationSocket::close(ConnectionId id) {
-  connections_.at(id).peer->left = true;
-  connections_.erase(id);
+  Connection& connection = connections_.at(id);
+  connection.peer->left = true;
+  connection.readable.reset();
+  connection.socket = UniqueFd();
+  if (connection.stage != Connection::Stage::Asked) connections_.erase(id);
 }
 
 }  // namespace gamesched::bus

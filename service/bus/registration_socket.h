@@ -6,14 +6,16 @@
 // game would pay for: loading libsystemd, joining the bus, and the bus daemon's part in each message. It is a
 // short cut only: who finds nobody here, or is not served, asks over the bus.
 //
-// A SOCK_SEQPACKET connection carries one request, a packet of at most max_request_bytes with one descriptor,
-// a pidfd of the game. The text is options of RegisterGame as "key=value" (name, app-id, profile, target-fps),
+// A SOCK_SEQPACKET connection carries one request, a packet of at most max_request_bytes, for the process that
+// connected: it becomes the game. The text is options of RegisterGame as "key=value" (name, app-id, profile, target-fps),
 // each ended by a NUL, which no argument of a program can hold. The answer is "game=PATH", or "error=NAME" and
 // "message=TEXT", ended likewise.
 //
 // The kernel says who asks: its user (SO_PEERCRED) and a pidfd of its process (SO_PEERPIDFD), as they were when it
-// connected. Packets are read whole or not at all, so nobody makes the service keep more than one; a
-// connection that asks nothing costs a descriptor of its user's share, and no timer.
+// connected. Descriptors are not taken: to close a client's may run the client's code (a FUSE file's), and wait for
+// it. Packets are read whole or not at all, so nobody makes the service keep more than one. A question to polkit
+// keeps its connection's place until it is answered; who waits for nothing makes room for who comes, without a
+// timer.
 #pragma once
 
 #include <sys/types.h>
@@ -53,7 +55,8 @@ class RegistrationSocket {
 
   void accept();
   void readable(ConnectionId id);
-  void ask(ConnectionId id, UniqueFd pidfd, std::string_view text);
+  bool room_for(uid_t uid);
+  void ask(ConnectionId id, std::string_view text);
   void answer(ConnectionId id, const Result<games::GameId>& outcome);
   void close(ConnectionId id);
 

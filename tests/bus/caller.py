@@ -75,14 +75,9 @@ class Caller:
         self.connections.append(connection)
         return len(self.connections) - 1
 
-    def socket_send(self, number, text, pid=None, descriptors=1, null=False):
-        fds = [os.open("/dev/null", os.O_RDONLY) if null else os.pidfd_open(pid if pid is not None else os.getpid())
-               for _ in range(descriptors)]
-        try:
-            socket.send_fds(self.connections[number], [text.encode()], fds)
-        finally:
-            for fd in fds:
-                os.close(fd)
+    def socket_send(self, number, text, descriptors=0):
+        with open("/dev/null", "rb") as null:
+            socket.send_fds(self.connections[number], [text.encode()], descriptors * [null.fileno()])
 
     def socket_receive(self, number):
         """The lines of the answer; [] when the connection was closed instead."""

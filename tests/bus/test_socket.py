@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The service's own socket: the same checks and answers as RegisterGame's, and nothing to be had by abusing it."""
 
+import contextlib
+import os
 import signal
 import socket
 import unittest
@@ -52,12 +54,10 @@ class WhenPolkitSaysYes(SocketTest):
         self.assertRegex(self.ask(self.root)[0], "^game=")
         self.assertEqual(self.polkitd.ask(asked=True), [])
 
-    def test_what_is_registered_already_and_who_is_no_process_of_yours(self):
+    def test_what_is_registered_already(self):
         player = self.caller()
         self.ask(player)
         self.assert_error(self.ask(player), "AlreadyRegistered")
-        self.assert_error(self.ask(player, pid=1), "NotAGame")
-        self.assert_error(self.ask(player, null=True), "InvalidArgument")
 
     def test_options_are_checked_as_on_the_bus(self):
         player = self.caller()
@@ -71,10 +71,24 @@ class WhenPolkitSaysYes(SocketTest):
 
     def test_packets_that_are_no_request_end_the_connection(self):
         player = self.caller()
-        for options in ({"text": 5000 * "x"}, {"descriptors": 0}, {"descriptors": 2}, {"descriptors": 60}):
-            with self.subTest(options=options):
-                self.assertEqual(self.ask(player, **options), [])
+        for text in (5000 * "x", ""):
+            with self.subTest(text=text):
+                self.assertEqual(self.ask(player, text), [])
         self.assertRegex(self.ask(player)[0], "^game=")
+
+    def test_descriptors_are_not_taken(self):
+        """Since 6.16 the kernel refuses them to the sender; before, it drops them. Either way none is the service's to close."""
+        open_before = None
+        for _ in range(8):
+            player = self.caller()
+            number = player.socket_connect(path=self.socket)
+            with contextlib.suppress(Exception):
+                player.socket_send(number=number, text="name=x\0", descriptors=60)
+                player.socket_receive(number=number)
+            held = [os.readlink(f"/proc/{self.daemon.pid}/fd/{fd}") for fd in os.listdir(f"/proc/{self.daemon.pid}/fd")].count("/dev/null")
+            open_before = held if open_before is None else open_before
+            self.assertEqual(held, open_before)
+        self.assertRegex(self.ask(self.root)[0], "^game=")
 
     def test_a_connection_asks_once(self):
         player = self.caller()
@@ -88,17 +102,17 @@ class WhenPolkitSaysYes(SocketTest):
         player, other = self.caller(), self.caller()
         answers = [self.ask(player, "name\0") for _ in range(30)]
         self.assertEqual({answer[0] for answer in answers}, {"error=org.gamesched.Error.InvalidArgument"})
-        answers = [self.ask(player, null=True) for _ in range(30)]
+        answers = [self.ask(player) for _ in range(30)]
         self.assert_error(answers[-1], "LimitsExceeded")
         self.assertRegex(self.ask(other)[0], "^game=")
 
     def test_connections_that_ask_nothing_take_nobodys_place_but_their_users(self):
         player, other = self.caller(), self.caller()
         numbers = [player.socket_connect(path=self.socket) for _ in range(9)]
-        self.assertEqual(player.socket_receive(number=numbers[-1]), [], "the ninth is turned away")
+        self.assertEqual(player.socket_receive(number=numbers[0]), [], "the first makes room for the ninth")
+        player.socket_send(number=numbers[-1], text="name=x\0")
+        self.assertRegex(player.socket_receive(number=numbers[-1])[0], "^game=")
         self.assertRegex(self.ask(other)[0], "^game=")
-        player.socket_close(number=numbers[0])
-        wait_for(lambda: self.ask(player) != [], "room again")
 
 
 class WhenPolkitSaysNo(SocketTest):
@@ -109,16 +123,12 @@ class WhenPolkitSaysNo(SocketTest):
         self.assertIn("not allowed", self.assert_error(self.ask(player), "NotAuthorized"))
         self.assertEqual(self.kernel_games(), set())
 
-    def test_another_users_process_is_not_yours(self):
-        victim = self.process(uid=20_500)
-        self.assert_error(self.ask(self.caller(), pid=victim.pid), "NotYourProcess")
-
 
 class WithoutPolkit(SocketTest):
     polkit = None
 
     def test_users_are_refused_and_root_is_not(self):
-        self.assertIn("polkit", self.assert_error(self.ask(self.caller()), "NotAuthorized"))
+        self.assertEqual(self.ask(self.caller()), [], "it goes over the bus, which says why")
         self.assertRegex(self.ask(self.root)[0], "^game=")
 
 
@@ -136,10 +146,21 @@ class WhileItIsDecided(SocketTest):
         player, number = self.asked()
         player.socket_close(number=number)
         # Its end is seen before what comes after it.
-        self.ask(self.root, null=True)
+        self.ask(self.root, "name")
         self.polkitd.ask(release=True)
         self.assertRegex(self.ask(self.root)[0], "^game=")
         self.assertEqual(self.kernel_games(), {self.root.pid})
+
+    def test_questions_keep_their_places_when_who_asked_leaves(self):
+        player = self.caller()
+        for _ in range(8):
+            number = player.socket_connect(path=self.socket)
+            player.socket_send(number=number, text="name=x\0")
+            player.socket_close(number=number)
+        wait_for(lambda: len(self.polkitd.ask(asked=True)) == 8, "the questions")
+        self.assertEqual(self.ask(player), [], "no room")
+        self.polkitd.ask(answer="yes", release=True)
+        wait_for(lambda: self.ask(player) != [], "room again")
 
     def test_a_process_that_ends_is_not_registered(self):
         player, _ = self.asked()
