@@ -32,9 +32,10 @@ char LICENSE[] SEC("license") = "GPL";
 /* NVIDIA's render devices; "nvidia-uvm" has a number of its own and moves memory only. */
 #define MAJOR_NVIDIA 195
 #define MINOR_BITS 20
-#define TYPE_DRM 'd'     /* _IOC_TYPE of include/uapi/drm/drm.h */
-#define TYPE_NVIDIA 'F'  /* NV_IOCTL_MAGIC of its open kernel module */
-#define PRIMARY_NODES 64 /* minors below are those that can set modes; render nodes begin at 128 */
+#define TYPE_MASK 0xff00
+#define TYPE_DRM 0x6400    /* 'd': _IOC_TYPE of include/uapi/drm/drm.h */
+#define TYPE_NVIDIA 0x4600 /* 'F': NV_IOCTL_MAGIC of its open kernel module */
+#define PRIMARY_NODES 64   /* minors below are those that can set modes; render nodes begin at 128 */
 
 /* include/uapi/drm/drm.h */
 #define COMMAND_FIRST 0x40
@@ -61,10 +62,11 @@ static __always_inline u32 game_of(const struct task_ctx* tc, const struct gs_sh
 }
 
 /* A thread began a frame. */
-static __always_inline int frame_began(struct task_ctx* tc, u32 tid, u64 now) {
+static __always_inline int frame_began(struct task_ctx* tc, u32 tid, u32 cpu, u64 now) {
   u32 zero = 0, game;
   struct gs_shared_state* state = bpf_map_lookup_elem(&shared_state, &zero);
   struct gs_game_frames* frames;
+  u64 before_ns;
   bool steady;
 
   if (!state) return 0;
@@ -76,29 +78,31 @@ static __always_inline int frame_began(struct task_ctx* tc, u32 tid, u64 now) {
   if (!gs_frame_leads(tid, frames->tid, steady, frames->steady, now - frames->begin_ns, frames->period_ns))
     return 0;
   /* Two threads may both take the lead in one moment: one of them has it from the next frame on. */
+  before_ns = frames->begin_ns;
   frames->tid = tid;
   frames->steady = steady;
   frames->begin_ns = now;
   if (steady) frames->period_ns = tc->signals.frames.period_ns;
-  detector_counts(gpu_frames);
+  detected[cpu].value[GS_DETECTOR_COUNTER_gpu_frames]++;
   game_drew(state, game, now);
-  input_frame_submitted(game, now);
+  input_frame_submitted(game, before_ns, now);
   return 0;
 }
 
 /* One that may begin a frame. */
-static __noinline int submitted(struct gs_submitter* last, struct task_struct* p, u32 device, u32 command) {
+static __always_inline int submitted(u32 cpu, u64 file, u32 command) {
+  struct task_struct* p = bpf_get_current_task_btf();
   struct task_ctx* tc = bpf_task_storage_get(&task_ctxs, p, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
   u64 now = bpf_ktime_get_ns(), before;
-  u32 tid = p->pid;
   bool begins = false;
 
+  detected[cpu].value[GS_DETECTOR_COUNTER_gpu_submits]++;
   if (!tc) return 0;
   before = tc->signals.submit_ns;
   tc->signals.submit_ns = now;
   if (now - tc->signals.flip_ns >= GS_SEC) begins = gs_frame_submit(&tc->signals.frames, before, now);
-  gs_submitter_seen(last, bpf_jiffies64(), tid, p->nvcsw, device, command, begins);
-  return begins ? frame_began(tc, tid, now) : 0;
+  gs_submitter_seen(&submitters[cpu], bpf_jiffies64(), file, command, p->pid, p->nvcsw, begins);
+  return begins ? frame_began(tc, p->pid, cpu, now) : 0;
 }
 
 static __noinline int flipped(void) {
@@ -109,7 +113,7 @@ static __noinline int flipped(void) {
   if (!tc) return 0;
   tc->signals.flip_ns = now;
   gs_frame_begins(&tc->signals.frames, now);
-  return frame_began(tc, bpf_get_current_pid_tgid(), now);
+  return frame_began(tc, bpf_get_current_pid_tgid(), detector_cpu(), now);
 }
 
 static __noinline int mode_command(u32 command, unsigned long arg) {
@@ -154,46 +158,50 @@ static __noinline int unknown_command(struct gs_gpu_card* card, u32 minor) {
   return 0;
 }
 
-static __always_inline int seen(struct file* file, unsigned int cmd, unsigned long arg) {
-  u32 type = cmd >> 8 & 0xff, command = cmd & 0xff, bit = command - COMMAND_FIRST, device, minor;
-  struct gs_submitter* last;
+/* What the hook is called with: a file, a command, its argument. Not inlined: most calls end before this. */
+static __noinline int looked_at(const unsigned long long* arguments, u32 cpu) {
+  struct file* file = (struct file*)arguments[0];
+  u32 cmd = arguments[1], command = cmd & 0xff, bit = command - COMMAND_FIRST;
+  u32 device = file->f_inode->i_rdev, minor; /* 0 for what is no device */
   struct gs_gpu_card* card;
-  struct task_struct* p;
-  u64 tick;
-  u32 cpu;
 
-  if (type != TYPE_DRM && type != TYPE_NVIDIA) return 0;
-  device = file->f_inode->i_rdev; /* 0 for what is no device */
-  if (type == TYPE_NVIDIA) return device >> MINOR_BITS == MAJOR_NVIDIA ? unknown_command(NULL, 0) : 0;
+  if ((cmd & TYPE_MASK) == TYPE_NVIDIA)
+    return device >> MINOR_BITS == MAJOR_NVIDIA ? unknown_command(NULL, 0) : 0;
   if (device >> MINOR_BITS != MAJOR_DRM) return 0;
   minor = device & ((1U << MINOR_BITS) - 1);
   if (bit < GS_GPU_COMMANDS) {
-    tick = bpf_jiffies64();
-    cpu = detector_cpu();
-    last = &submitters[cpu];
-    p = bpf_get_current_task_btf();
-    if (gs_submitter_goes_on(last, tick, p->pid, p->nvcsw, device, command)) {
-      detected[cpu].value[GS_DETECTOR_COUNTER_gpu_submits]++;
-      return 0;
-    }
     card = bpf_map_lookup_elem(&gpu_cards, &minor);
-    if (!card || !(card->submits[0] | card->submits[1])) return unknown_command(card, minor);
-    if (!(card->submits[bit / 64 & 1] >> bit % 64 & 1)) return 0;
-    detector_counts(gpu_submits);
-    return submitted(last, p, device, command);
+    if (!card) return unknown_command(NULL, 0);
+    if (card->submits[bit / 64 & 1] >> bit % 64 & 1) return submitted(cpu, (u64)file, cmd);
+    return card->submits[0] | card->submits[1] ? 0 : unknown_command(card, minor);
   }
   if (command < MODE_PAGE_FLIP) return 0;
   if (command < SYNCOBJ_WAIT && minor >= PRIMARY_NODES) return 0;
-  return mode_command(command, arg);
+  return mode_command(command, arguments[2]);
+}
+
+static __always_inline int seen(const unsigned long long* arguments) {
+  u32 cmd = arguments[1], type = cmd & TYPE_MASK, cpu;
+  struct task_struct* p;
+  u64 tick;
+
+  if (type != TYPE_DRM && type != TYPE_NVIDIA) return 0;
+  cpu = detector_cpu();
+  tick = bpf_jiffies64();
+  p = bpf_get_current_task_btf();
+  if (!gs_submitter_goes_on(&submitters[cpu], tick, arguments[0], cmd, p->pid, p->nvcsw))
+    return looked_at(arguments, cpu);
+  detected[cpu].value[GS_DETECTOR_COUNTER_gpu_submits]++;
+  return 0;
 }
 
 SEC("fentry/security_file_ioctl")
-int BPF_PROG(gpu_ioctl, struct file* file, unsigned int cmd, unsigned long arg) {
-  return seen(file, cmd, arg);
+int gpu_ioctl(unsigned long long* arguments) {
+  return seen(arguments);
 }
 
 /* 32-bit programs: many games. */
 SEC("fentry/security_file_ioctl_compat")
-int BPF_PROG(gpu_ioctl_compat, struct file* file, unsigned int cmd, unsigned long arg) {
-  return seen(file, cmd, arg);
+int gpu_ioctl_compat(unsigned long long* arguments) {
+  return seen(arguments);
 }

@@ -65,10 +65,11 @@ static __noinline int window_ends(struct gs_flow* flow, u64 now, u64 bytes) {
 }
 
 /* What its conversation is. */
-static __noinline int tell(struct gs_flow* flow, struct task_struct* p, u64 now, bool received) {
+static __noinline int tell(struct gs_flow* flow, struct task_struct* p, bool received) {
   struct gs_signals* signals;
+  u64 now;
 
-  if (!gs_flow_tells(flow, now, received, p->pid) || p->flags & PF_KTHREAD_) return 0;
+  if (!gs_flow_tells(flow, received, p->pid) || p->flags & PF_KTHREAD_) return 0;
   signals = signals_here();
   if (!signals) return 0;
   now = bpf_ktime_get_ns();
@@ -93,9 +94,9 @@ static __always_inline void message(struct socket* socket, const struct msghdr* 
   if (!flow) return;
   now = bpf_jiffies64() * tick_ns;
   if (gs_flow_window_ends(flow, now)) window_ends(flow, now, bytes);
-  gs_flow_counts(flow, now, received, bytes);
+  gs_flow_counts(flow, received, bytes);
   p = bpf_get_current_task_btf();
-  if (!gs_flow_knows(flow, now, received, p->pid)) tell(flow, p, now, received);
+  if (!gs_flow_knows(flow, received, p->pid)) tell(flow, p, received);
 }
 
 SEC("fentry/inet_sendmsg")

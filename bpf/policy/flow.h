@@ -24,6 +24,8 @@
  *   film by QUIC, 0.6 MB a second                                   neither
  *   a look-up of a name                                             neither
  *
+ * A thread that moves a part of it is told once a window.
+ *
  * Limits: a window ends with a message. A slow download is no bulk; it takes no time to speak of either.
  * A game that is streamed from another machine is neither, its controller's channel is live.
  */
@@ -32,6 +34,7 @@
 
 #include "bpf/policy/base.h"
 
+/* What a thread is told is good for nearly twice as long (classify.h). */
 #define GS_FLOW_WINDOW_NS (1ULL << 28)
 #define GS_FLOW_SILENCE_NS (5 * GS_SEC) /* reports of a voice channel come this often */
 #define GS_FLOW_MEAN_MAX 1200           /* bytes; QUIC's least datagram, larger ones carry files and films */
@@ -40,8 +43,6 @@
 #define GS_FLOW_LIVE_MESSAGES 8 /* a second: slower than any game's server answers */
 #define GS_FLOW_WINDOWS_SURE 3
 #define GS_FLOW_WINDOWS_MAX 6
-/* A thread is told of this often: what it is told is good for twice as long (classify.h). */
-#define GS_FLOW_TELL_NS (GS_SEC / 4)
 
 enum gs_flow_verdict {
   GS_FLOW_OTHER = 0,
@@ -56,13 +57,12 @@ enum gs_flow_kind {
   GS_FLOW_QUIC = 3,        /* UDP to the web's ports */
 };
 
-/* What the thread of one direction was last told. */
+/* One direction. */
 struct gs_flow_side {
-  u64 bytes; /* in this window */
-  u64 heard_ns;
-  u64 told_until_ns; /* no need to tell the same thread again until then */
-  u32 messages;      /* in this window */
-  u32 told_tid;
+  u64 bytes;    /* in this window */
+  u64 heard_ns; /* the end of the last window with a message; 0: none yet */
+  u32 messages; /* in this window */
+  u32 told_tid; /* the thread that was last told, in this window */
 };
 
 /* One for each socket. */
@@ -95,12 +95,6 @@ GS_POLICY bool gs_flow_small(const struct gs_flow_side* side) {
   return side->bytes <= (u64)side->messages * GS_FLOW_MEAN_MAX;
 }
 
-GS_POLICY void gs_flow_verdict_is(struct gs_flow* flow, u32 verdict) {
-  if (flow->verdict == verdict) return;
-  flow->verdict = (u8)verdict;
-  flow->side[0].told_until_ns = flow->side[1].told_until_ns = 0;
-}
-
 GS_POLICY void gs_flow_judge(struct gs_flow* flow, u64 now_ns, u64 elapsed_ns) {
   /* Longer is a pause; and so the products fit into 64 bits. */
   bool paused = elapsed_ns > 4 * GS_FLOW_WINDOW_NS;
@@ -125,17 +119,28 @@ GS_POLICY void gs_flow_judge(struct gs_flow* flow, u64 now_ns, u64 elapsed_ns) {
   if (!paused && (flow->kind == GS_FLOW_TCP || flow->kind == GS_FLOW_QUIC) &&
       bytes * GS_SEC >= bulk_rate * elapsed_ns)
     verdict = GS_FLOW_BULK;
-  gs_flow_verdict_is(flow, verdict);
+  flow->verdict = (u8)verdict;
+}
+
+GS_POLICY void gs_flow_side_ends(struct gs_flow_side* side, u64 window_end_ns) {
+  if (side->messages) side->heard_ns = window_end_ns;
+}
+
+GS_POLICY void gs_flow_side_begins(struct gs_flow_side* side) {
+  side->bytes = 0;
+  side->messages = side->told_tid = 0;
 }
 
 /* A window is over, or the first begins, with a message of so many bytes. */
 GS_POLICY void gs_flow_window(struct gs_flow* flow, u64 now_ns, u64 bytes) {
   if (!flow->window_end_ns) {
-    if (flow->kind == GS_FLOW_UDP && bytes <= GS_FLOW_MEAN_MAX) gs_flow_verdict_is(flow, GS_FLOW_LIVE);
+    if (flow->kind == GS_FLOW_UDP && bytes <= GS_FLOW_MEAN_MAX) flow->verdict = GS_FLOW_LIVE;
   } else {
+    gs_flow_side_ends(&flow->side[0], flow->window_end_ns);
+    gs_flow_side_ends(&flow->side[1], flow->window_end_ns);
     gs_flow_judge(flow, now_ns, now_ns - flow->window_end_ns + GS_FLOW_WINDOW_NS);
-    flow->side[0].bytes = flow->side[1].bytes = 0;
-    flow->side[0].messages = flow->side[1].messages = 0;
+    gs_flow_side_begins(&flow->side[0]);
+    gs_flow_side_begins(&flow->side[1]);
   }
   flow->window_end_ns = now_ns + GS_FLOW_WINDOW_NS;
 }
@@ -145,25 +150,21 @@ GS_POLICY bool gs_flow_window_ends(const struct gs_flow* flow, u64 now_ns) {
 }
 
 /* One more message of so many bytes, `received` or sent. */
-GS_POLICY void gs_flow_counts(struct gs_flow* flow, u64 now_ns, bool received, u64 bytes) {
+GS_POLICY void gs_flow_counts(struct gs_flow* flow, bool received, u64 bytes) {
   struct gs_flow_side* side = &flow->side[received];
 
-  side->heard_ns = now_ns;
   side->bytes += bytes;
   side->messages++;
 }
 
-/* Whether the thread knows: it was the last to be told, in this verdict's time, and not long ago. */
-GS_POLICY bool gs_flow_knows(const struct gs_flow* flow, u64 now_ns, bool received, u32 tid) {
-  return flow->side[received].told_tid == tid && now_ns < flow->side[received].told_until_ns;
+/* Whether the thread knows: it was the last to be told, in this window. */
+GS_POLICY bool gs_flow_knows(const struct gs_flow* flow, bool received, u32 tid) {
+  return flow->side[received].told_tid == tid;
 }
 
 /* For a thread that does not know. Whether there is anything to tell. */
-GS_POLICY bool gs_flow_tells(struct gs_flow* flow, u64 now_ns, bool received, u32 tid) {
-  struct gs_flow_side* side = &flow->side[received];
-
-  side->told_tid = tid;
-  side->told_until_ns = now_ns + GS_FLOW_TELL_NS;
+GS_POLICY bool gs_flow_tells(struct gs_flow* flow, bool received, u32 tid) {
+  flow->side[received].told_tid = tid;
   return flow->verdict != GS_FLOW_OTHER;
 }
 

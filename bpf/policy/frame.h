@@ -85,7 +85,7 @@ GS_POLICY bool gs_frame_submit(struct gs_frames* frames, u64 last_ns, u64 now) {
     return true;
   }
   if (frames->submits > 2 * frames->usual) fades = longest / 2;
-  frames->gap_ns = (u32)gs_max(gap, longest - gs_min(longest, fades));
+  frames->gap_ns = (u32)(gap > longest ? gap : gs_max(gap, longest - fades));
   if (gap < GS_FRAME_MIN_NS || gap < longest * 5 / 8) {
     if (frames->submits < 0xffff) frames->submits++;
     return false;

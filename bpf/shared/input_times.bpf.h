@@ -17,6 +17,9 @@
 /* An event that no frame has answered for so long will not be: a game that loads, or draws nothing. */
 #define GS_INPUT_ANSWER_MAX_NS GS_SEC
 
+/* A reader's time is taken before it is written, and a frame may begin in between on another CPU. */
+#define INPUT_READ_NS GS_MSEC
+
 static __always_inline struct gs_input_cpu* input_cpu_here(void) {
   u32 cpu = bpf_get_smp_processor_id();
 
@@ -41,16 +44,17 @@ static __always_inline void input_reader_runs(u32 game, u32 lane, u64 event_ns, 
     answers->unanswered_ns[lane] = event_ns;
 }
 
-static __always_inline void input_frame_submitted(u32 game, u64 now) {
+/* before_ns: the game's frame before, which answered all that had been read by then. */
+static __always_inline void input_frame_submitted(u32 game, u64 before_ns, u64 now) {
   struct gs_input_game* answers = bpf_map_lookup_elem(&input_games, &game);
   struct gs_input_cpu* cpu;
   u32 lane;
 
-  if (!answers) return;
+  if (!answers || answers->read_ns + INPUT_READ_NS < before_ns) return;
   for (lane = 0; lane < GS_INPUT_LANES; lane++) {
     u64 event_ns = answers->unanswered_ns[lane];
 
-    if (!event_ns) continue; /* of nearly every frame, in all lanes */
+    if (!event_ns) continue;
     cpu = input_cpu_here();
     if (!cpu) return;
     answers->unanswered_ns[lane] = 0;

@@ -36,12 +36,12 @@ struct Heard {
 
 u32 flow_hears(gs_flow& flow, u64 now_ns, bool received, u64 bytes) {
   if (gs_flow_window_ends(&flow, now_ns)) gs_flow_window(&flow, now_ns, bytes);
-  gs_flow_counts(&flow, now_ns, received, bytes);
+  gs_flow_counts(&flow, received, bytes);
   return flow.verdict;
 }
 
-bool flow_tells(gs_flow& flow, u64 now_ns, bool received, u32 tid) {
-  return !gs_flow_knows(&flow, now_ns, received, tid) && gs_flow_tells(&flow, now_ns, received, tid);
+bool flow_tells(gs_flow& flow, bool received, u32 tid) {
+  return !gs_flow_knows(&flow, received, tid) && gs_flow_tells(&flow, received, tid);
 }
 
 Heard hear(const Traffic& traffic, double seconds, Random& random) {
@@ -173,12 +173,12 @@ TEST(Flow, AThreadIsToldOnceInAWhileAndEachThreadAtOnce) {
     now += GS_MSEC;
     for (const bool received : {false, true}) {
       flow_hears(flow, now, received, 100);
-      told += flow_tells(flow, now, received, 7 + received);
+      told += flow_tells(flow, received, 7 + received);
     }
   }
-  EXPECT_NEAR(told, 2 * GS_SEC / GS_FLOW_TELL_NS, 4);
-  EXPECT_TRUE(flow_tells(flow, now, false, 99));
-  EXPECT_FALSE(flow_tells(flow, now, false, 99));
+  EXPECT_NEAR(told, 2 * GS_SEC / GS_FLOW_WINDOW_NS, 4);
+  EXPECT_TRUE(flow_tells(flow, false, 99));
+  EXPECT_FALSE(flow_tells(flow, false, 99));
 }
 
 TEST(Flow, WhateverComesTheVerdictIsOne) {

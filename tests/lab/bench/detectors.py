@@ -11,6 +11,8 @@ from guest import output_of
 from input_path import without_service
 from scenarios import Context
 
+RULES = "/usr/share/gamesched/gamesched.toml.d/detection.toml"
+
 
 def gpu(context: Context) -> list[Figure]:
     subprocess.run(["modprobe", "vgem"], check=True)
@@ -34,3 +36,15 @@ def gpu(context: Context) -> list[Figure]:
         row("GPU-6", "a game's submit that begins a frame", "one_a_frame", None),
         row("GPU-8", "a flip", "flip", None),
     ]
+
+
+def programs(context: Context) -> list[Figure]:
+    with without_service(context):
+        context.screen.say("\nthe detector of programs")
+        found = json.loads(output_of([context.guest.path("signal-bench"), "programs", RULES]))
+    counts = bool(context.ns_per_instruction)
+    unit, divisor = ("instructions", context.ns_per_instruction) if counts else ("ns", 1)
+    return [Figure("AU-2", f"a program's start in the hook, {what}", scaled(found[phase]["median_ns"], divisor), unit,
+                   context.guest.kernel, 1500 if counts else None)
+            for phase, what in (("ignored", "one that the rules ignore"), ("elsewhere", "one that no rule names"),
+                                ("among_games", "one where games lie"), ("of_a_game", "one that a game starts"))]

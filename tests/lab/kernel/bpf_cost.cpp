@@ -64,14 +64,15 @@ Statistics::~Statistics() {
   ::close(fd_);
 }
 
-EmptyProgram::EmptyProgram(const std::string& function) {
-  const int id = libbpf_find_vmlinux_btf_id(function.c_str(), BPF_TRACE_FENTRY);
-  if (id < 0) throw std::runtime_error("this kernel has no " + function);
+EmptyProgram::EmptyProgram(const std::string& name, At at) {
+  const bpf_attach_type type = at == At::Tracepoint ? BPF_TRACE_RAW_TP : BPF_TRACE_FENTRY;
+  const int id = libbpf_find_vmlinux_btf_id(name.c_str(), type);
+  if (id < 0) throw std::runtime_error("this kernel has no " + name);
   const bpf_insn code[] = {
       {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .src_reg = 0, .off = 0, .imm = 0},
       {.code = BPF_JMP | BPF_EXIT, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = 0},
   };
-  LIBBPF_OPTS(bpf_prog_load_opts, options, .expected_attach_type = BPF_TRACE_FENTRY,
+  LIBBPF_OPTS(bpf_prog_load_opts, options, .expected_attach_type = type,
               .attach_btf_id = static_cast<__u32>(id));
   program_ = bpf_prog_load(BPF_PROG_TYPE_TRACING, "empty", "GPL", code, 2, &options);
   if (program_ < 0) fail("cannot load an empty program");

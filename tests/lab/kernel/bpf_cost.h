@@ -39,10 +39,11 @@ class Statistics {
   int fd_;
 };
 
-// "return 0" at fentry of a function of vmlinux.
+// "return 0" at the entry of a function of vmlinux, or at a tracepoint of it.
 class EmptyProgram {
  public:
-  explicit EmptyProgram(const std::string& function);
+  enum class At { Function, Tracepoint };
+  explicit EmptyProgram(const std::string& name, At at = At::Function);
   ~EmptyProgram();
   EmptyProgram(const EmptyProgram&) = delete;
   EmptyProgram& operator=(const EmptyProgram&) = delete;

@@ -9,9 +9,11 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <iostream>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <string>
 
@@ -59,31 +61,38 @@ json run() {
   const Statistics statistics;
   char argument[64] = {};
   json result;
-  // `frames` times at 200 Hz, `each` of them at once.
+  // `frames` times at 200 Hz, `each` of them at once. The least of some rounds: the emulator's CPUs share one
+  // stream of instructions, and what another does meanwhile counts.
   const auto phase = [&](const char* name, int fd, unsigned long command, int frames, int each) {
-    const Cost hook_before = cost_of(hook), empty_before = empty.cost();
-    int64_t at = workload::now_ns();
-    for (int frame = 0; frame < frames; frame++) {
-      workload::sleep_until_ns(at += ns_per_s / 200);
-      for (int i = 0; i < each; i++) (void)::ioctl(fd, command, argument);
+    double least_ns = std::numeric_limits<double>::max();
+    uint64_t events = 0;
+    for (int round = 0; round < 3; round++) {
+      const Cost hook_before = cost_of(hook), empty_before = empty.cost();
+      int64_t at = workload::now_ns();
+      for (int frame = 0; frame < frames; frame++) {
+        workload::sleep_until_ns(at += ns_per_s / 200);
+        for (int i = 0; i < each; i++) (void)::ioctl(fd, command, argument);
+      }
+      const Cost of_hook = cost_of(hook) - hook_before, of_empty = empty.cost() - empty_before;
+      least_ns = std::min(least_ns, of_hook.mean_ns() - of_empty.mean_ns());
+      events += of_hook.runs;
     }
-    const Cost of_hook = cost_of(hook) - hook_before, of_empty = empty.cost() - empty_before;
-    result[name] = {{"mean_ns", of_hook.mean_ns() - of_empty.mean_ns()}, {"events", of_hook.runs}};
+    result[name] = {{"mean_ns", least_ns}, {"events", events}};
   };
   int pipes[2];
   if (::pipe(pipes) != 0) throw std::runtime_error("no pipe");
-  phase("other", pipes[0], 0x541B /* FIONREAD */, 100, 20);
-  phase("no_submit", card, fence_signal, 100, 20);
-  phase("without_game", card, fence_attach, 250, 4);
+  phase("other", pipes[0], 0x541B /* FIONREAD */, 50, 20);
+  phase("no_submit", card, fence_signal, 50, 20);
+  phase("without_game", card, fence_attach, 100, 4);
   // As a game is: scheduled by us, which knows whose thread it is.
   const sched_param usual{};
   ::sched_setscheduler(0, SCHED_OTHER, &usual);
   backend->add_game(game, getpid()).value();
   if (const auto attached = backend->attach(); !attached) throw std::runtime_error(attached.error().message);
-  phase("four_a_frame", card, fence_attach, 250, 4);
-  phase("one_a_frame", card, fence_attach, 250, 1);
-  phase("flip", card, page_flip, 250, 1);
-  phase("sixteen_a_frame", card, fence_attach, 250, 16);
+  phase("four_a_frame", card, fence_attach, 100, 4);
+  phase("one_a_frame", card, fence_attach, 100, 1);
+  phase("flip", card, page_flip, 100, 1);
+  phase("sixteen_a_frame", card, fence_attach, 100, 16);
   backend->detach();
   backend->remove_game(game);
   return result;
