@@ -193,7 +193,7 @@ void Requests::explain(Sender sender, UniqueFd thread, Reply<Explanation> reply)
           if (!thread) return reply(std::unexpected(thread.error()));
           // What the thread's own context says is as old as its last wake-up.
           const games::Game* game = registry_.in_slot(backend_.game_of(now->tgid));
-          if (game != nullptr && !game->is_seen_by(uid)) game = nullptr;
+          if (game != nullptr && (game->parked || !game->is_seen_by(uid))) game = nullptr;
           const auto stat = procfs::read_stat(now->pid);
           reply(Explanation{*now, std::move(*thread), game, stat ? stat->processor : 0});
         };
