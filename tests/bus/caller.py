@@ -91,9 +91,11 @@ class Caller:
 
     def socket_ask(self, path, text="name=Doom\0", **options):
         number = self.socket_connect(path)
-        self.socket_send(number, text, **options)
         try:
+            self.socket_send(number, text, **options)
             return self.socket_receive(number)
+        except BrokenPipeError:  # where there is no room, it may be closed before the question is sent
+            return []
         finally:
             self.socket_close(number)
 

@@ -217,6 +217,11 @@ class ServiceTest(LabTest):
         ServiceTest._stale = False
 
 
+def show_terminal(number):
+    run("busctl", "call", "org.freedesktop.login1", "/org/freedesktop/login1/seat/seat0", "org.freedesktop.login1.Seat",
+        "SwitchTo", "u", str(number))
+
+
 class Session:
     """A user's session on the machine's own screen, at its virtual terminal `vt`: what logind calls active while that one
     is in front."""
@@ -229,6 +234,8 @@ class Session:
             "-pPAMName=login", f"-pTTYPath=/dev/tty{vt}", "-pStandardInput=tty", f"-pStandardOutput=truncate:{self.out}",
             f"-pStandardError=truncate:{self.err}", "-EXDG_SEAT=seat0", f"-EXDG_VTNR={vt}", "-EXDG_SESSION_TYPE=tty",
             "-EXDG_SESSION_CLASS=user", "--", *argv)
+        if vt != 1:
+            test.addCleanup(show_terminal, 1)  # or nobody is at the screen for the tests that come
         test.addCleanup(self.close)
 
     def pid(self):
