@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <cstring>
 #include <ctime>
 #include <utility>
@@ -98,17 +99,24 @@ const Object* Detectors::loaded(std::string_view name) const {
   return nullptr;
 }
 
+// A game may be waiting for it: all cards are read in one call.
 void Detectors::read_gpu_cards() {
   const Object* const gpu = loaded("gpu");
   if (gpu == nullptr) return;
   const int map = gpu->map_fd("gpu_cards");
+  std::array<uint32_t, GS_GPU_CARDS> minors{};
+  std::array<gs_gpu_card, GS_GPU_CARDS> known{};
+  uint32_t count = GS_GPU_CARDS, next = 0;
+  // At the end of the map it says ENOENT, with all that there is.
+  if (bpf_map_lookup_batch(map, nullptr, &next, minors.data(), known.data(), &count, nullptr) != 0 &&
+      errno != ENOENT)
+    return;
   const auto cards = kernel::read_gpu_cards("/sys/dev/char");
-  for (uint32_t minor = 0; minor < GS_GPU_CARDS; minor++) {
-    gs_gpu_card was{}, now{};
-    if (bpf_map_lookup_elem(map, &minor, &was) != 0) continue;
-    if (const auto card = cards.find(minor); card != cards.end()) now = card->second;
-    now.asked = was.asked;
-    if (std::memcmp(&was, &now, sizeof(now)) != 0) bpf_map_update_elem(map, &minor, &now, BPF_ANY);
+  for (uint32_t i = 0; i < count; i++) {
+    gs_gpu_card now{};
+    if (const auto card = cards.find(minors[i]); card != cards.end()) now = card->second;
+    now.asked = known[i].asked;
+    if (std::memcmp(&known[i], &now, sizeof(now)) != 0) bpf_map_update_elem(map, &minors[i], &now, BPF_ANY);
   }
 }
 

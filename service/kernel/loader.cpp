@@ -353,7 +353,10 @@ class KernelBackend final : public Backend {
 
   void clear_counters() {
     auto* cpus = scheduler_.global<std::array<gs_cpu_counters, GS_MAX_CPUS>>("counters");
-    const_cast<std::array<gs_cpu_counters, GS_MAX_CPUS>&>(*cpus).fill({});
+    // Those of CPUs that this machine cannot have were never touched: a game waits meanwhile.
+    const auto possible = static_cast<std::size_t>(std::clamp(libbpf_num_possible_cpus(), 1, GS_MAX_CPUS));
+    std::fill_n(const_cast<std::array<gs_cpu_counters, GS_MAX_CPUS>&>(*cpus).begin(), possible,
+                gs_cpu_counters{});
   }
 
   // "frame_waits_64us": waits of 32 to 64 us in the frame lane; "frame_longest_wait_ns".
