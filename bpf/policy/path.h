@@ -33,6 +33,8 @@
 
 #define GS_PATH_HOPS_MAX 4
 #define GS_PATH_KEEP_FRAMES 8
+/* Who starts one by its pattern alone says so again at each wake-up, unless it was chance: a missed beat is bridged. */
+#define GS_PATH_PATTERN_FRAMES 2
 
 struct gs_waiter {
   u32 tid;           /* whose entry this is */

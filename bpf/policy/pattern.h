@@ -13,10 +13,10 @@
  * at a rate of 25 to 1000 Hz and with a burst that leaves part of the period free, the thread is periodic.
  *
  *   distances (ms)                       after it                periodic?
- *   16.7 16.7 16.6 16.8 16.7             16.7, confidence 4      yes, at 60 Hz
- *   8.3 4.2 12.5 4.2 8.3                 4.2, confidence 3       yes: at 240 Hz, half of the beats late
+ *   16.7 16.7 16.6 16.8 16.7 16.7        16.7, confidence 5      yes, at 60 Hz
+ *   8.3 4.2 12.5 4.2 8.3 4.2 4.2         4.2, confidence 5       yes: at 240 Hz, half of the beats late
  *   3 40 7 22 50                         50, confidence 0        no
- *   5 5 5 5 5, each burst 4.9 ms         5, confidence 4         no: it computes all the time
+ *   5 5 5 5 5 5, each burst 4.9 ms       5, confidence 5         no: it computes all the time
  *
  * Limits: a thread that polls at a steady rate is taken for one that keeps time. It costs what it uses.
  */
@@ -32,7 +32,7 @@ struct gs_pattern {
   u8 long_beats; /* distances of several beats in a row */
 };
 
-#define GS_PATTERN_SURE 3
+#define GS_PATTERN_SURE 5
 #define GS_PATTERN_MAX 8
 #define GS_PATTERN_LONG_BEATS 16 /* in a row: if each beat were left out by half, once in 65536 */
 /* 1000 to 25 Hz, and an eighth more at both ends: the average of a thread at the very end lies on either side

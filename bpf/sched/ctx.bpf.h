@@ -111,6 +111,7 @@ void task_weigh(struct task_struct* p, struct task_ctx* tc, u64 now);
 
 /* path.bpf.c */
 void path_join(struct task_ctx* tc, u32 hop, u64 now);
+void path_starts(struct task_ctx* tc, u32 evidence, u64 now);
 void path_thread_wakes(struct task_struct* p, struct task_ctx* tc, bool by_interrupt, u64 now);
 void path_thread_sleeps(struct task_ctx* tc);
 

@@ -6,21 +6,36 @@
 #include "bpf/policy/inherit.h"
 #include "bpf/shared/maps.bpf.h"
 
-static __always_inline u64 keep_ns(u32 game) {
+static __always_inline u64 keep_ns(u32 game, u32 frames) {
   u64 period = game_ctx_of(game)->period_ns;
 
-  return GS_PATH_KEEP_FRAMES * (period ? period : tunables.frame_period_ns);
+  return frames * (period ? period : tunables.frame_period_ns);
 }
 
 static __always_inline bool on_frame_path(const struct task_ctx* tc, u64 now) {
   return gs_lane_leads(tc->lane) || gs_before(now, tc->frame_until_ns);
 }
 
+static __always_inline void join(struct task_ctx* tc, u32 hop, u32 frames, u64 now) {
+  u64 until = now + keep_ns(tc->game, frames);
+
+  if (!gs_before(now, tc->frame_until_ns))
+    tc->hop = hop;
+  else if (hop < tc->hop)
+    tc->hop = hop;
+  if (gs_before(tc->frame_until_ns, until)) tc->frame_until_ns = until;
+}
+
 /* On the frame's path from now on, `hop` steps from its start. */
 __hidden void path_join(struct task_ctx* tc, u32 hop, u64 now) {
-  if (gs_before(now, tc->frame_until_ns)) hop = hop < tc->hop ? hop : tc->hop;
-  tc->hop = hop;
-  tc->frame_until_ns = now + keep_ns(tc->game);
+  join(tc, hop, GS_PATH_KEEP_FRAMES, now);
+}
+
+/* A path starts with tc, by that evidence. */
+__hidden void path_starts(struct task_ctx* tc, u32 evidence, u64 now) {
+  bool by_pattern = (evidence & GS_EVIDENCE_STARTS) == GS_EVIDENCE_PERIODIC;
+
+  join(tc, 0, by_pattern ? GS_PATH_PATTERN_FRAMES : GS_PATH_KEEP_FRAMES, now);
 }
 
 /*

@@ -182,7 +182,7 @@ __noinline u32 task_wakes(struct task_struct* p __arg_trusted, struct task_ctx* 
   tc->evidence = evidence_of(&facts, path);
   if (facts.game) {
     learn_period(tc, tc->evidence, now);
-    if (gs_starts_path(&facts, tc->evidence)) path_join(tc, 0, now);
+    if (gs_starts_path(&facts, tc->evidence)) path_starts(tc, tc->evidence, now);
     path_thread_wakes(p, tc, !waker_known || by_interrupt || facts.input_woke, now);
   }
   tc->lane = lane_of(&facts, tc->evidence, gs_before(now, tc->frame_until_ns));

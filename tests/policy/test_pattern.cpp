@@ -22,16 +22,16 @@ double period_ms(const gs_pattern& pattern) {
 }
 
 TEST(PatternTable, ASteadySixtyHertz) {
-  const gs_pattern pattern = after({16.7, 16.7, 16.6, 16.8, 16.7});
+  const gs_pattern pattern = after({16.7, 16.7, 16.6, 16.8, 16.7, 16.7});
   EXPECT_NEAR(period_ms(pattern), 16.7, 0.05);
-  EXPECT_EQ(pattern.confidence, 4);
+  EXPECT_EQ(pattern.confidence, 5);
   EXPECT_TRUE(gs_pattern_periodic(&pattern, 5 * GS_MSEC));
 }
 
 TEST(PatternTable, TwoHundredAndFortyHertzWithBeatsSkipped) {
-  const gs_pattern pattern = after({8.3, 4.2, 12.5, 4.2, 8.3});
+  const gs_pattern pattern = after({8.3, 4.2, 12.5, 4.2, 8.3, 4.2, 4.2});
   EXPECT_NEAR(period_ms(pattern), 4.2, 0.05);
-  EXPECT_EQ(pattern.confidence, 3);
+  EXPECT_EQ(pattern.confidence, 5);
   EXPECT_TRUE(gs_pattern_periodic(&pattern, GS_MSEC));
 }
 
@@ -42,9 +42,9 @@ TEST(PatternTable, NoPatternAtAll) {
 }
 
 TEST(PatternTable, SteadyButComputesAllTheTime) {
-  const gs_pattern pattern = after({5, 5, 5, 5, 5});
+  const gs_pattern pattern = after({5, 5, 5, 5, 5, 5});
   EXPECT_NEAR(period_ms(pattern), 5, 0.001);
-  EXPECT_EQ(pattern.confidence, 4);
+  EXPECT_EQ(pattern.confidence, 5);
   EXPECT_FALSE(gs_pattern_periodic(&pattern, 4900 * GS_USEC));
   EXPECT_TRUE(gs_pattern_periodic(&pattern, 4300 * GS_USEC)) << "an eighth of the period is left free";
 }
@@ -104,7 +104,7 @@ TEST(Pattern, AStrayWakeupInTheMiddleIsForgotten) {
 }
 
 TEST(Pattern, AMultipleGivesWayToTheTruePeriod) {
-  const gs_pattern pattern = after({20, 20, 20, 20, 10, 10});
+  const gs_pattern pattern = after({20, 20, 20, 20, 10, 10, 10, 10});
   EXPECT_NEAR(period_ms(pattern), 10, 0.001);
   EXPECT_TRUE(gs_pattern_periodic(&pattern, GS_MSEC));
 }

@@ -3,9 +3,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import pathlib
 import subprocess
+import sys
+import tempfile
 
+import critical_path
+from block import Load, background
 from figures import Figure, scaled
 from guest import output_of
 from input_path import without_service
@@ -48,3 +54,27 @@ def programs(context: Context) -> list[Figure]:
                    context.guest.kernel, 1500 if counts else None)
             for phase, what in (("ignored", "one that the rules ignore"), ("elsewhere", "one that no rule names"),
                                 ("among_games", "one where games lie"), ("of_a_game", "one that a game starts"))]
+
+
+def path(context: Context) -> list[Figure]:
+    """By the daemon's own backend, beside hogs: its driver answers for a thread in a moment, the bus does not."""
+    sys.path.append(str(pathlib.Path(context.guest.path("suite"))))
+    from lab import Driver
+
+    rows, kernel = [], context.guest.kernel
+    load = Load("8 hogs", hogs=8)
+    options = ("--iterations-per-us", context.machine.iterations_per_us, "--hz", 60, "--work-us", 200, "--jobs", 6,
+               "--workers", 3, "--job-us", 60, "--streamers", 2)
+    with without_service(context), tempfile.TemporaryDirectory() as scratch, contextlib.closing(Driver()) as driver:
+        driver.ask("attach")
+        with background(context.guest, load) as hogs:
+            hogs.await_ready()
+            for kind in critical_path.JOB_SYSTEMS:
+                score = critical_path.play(driver.ask, pathlib.Path(context.guest.path("frameloop")), pathlib.Path(scratch),
+                                           kind, options, frames=120)
+                context.screen.say(f"  {kind}: {score}")
+                rows += [Figure("POL-7", f"threads a frame waits for, {name}, {kind}, {load.name}, 60 Hz", value, "ratio", kernel,
+                                0.95, "higher")
+                         for name, value in (("precision", score.precision), ("recall", score.recall))]
+        driver.ask("detach")
+    return rows

@@ -3,8 +3,9 @@
 
 #include "tests/lab/workload/clock.h"
 #include "tests/lab/workload/game_threads.h"
-#include "tests/lab/workload/job_pool.h"
+#include "tests/lab/workload/job_system.h"
 #include "tests/lab/workload/spin.h"
+#include "tests/lab/workload/streaming.h"
 #include "tests/lab/workload/summary.h"
 
 namespace gamesched::workload {
@@ -21,8 +22,9 @@ void FrameLoop::run(const Interval& interval, LiveTotals& live) {
     sleep_until_ns(frame.intended_ns);
     frame.wake_ns = now_ns();
     if (work_.input != nullptr) frame.input_ns = work_.input->take_oldest_ns();
+    if (work_.streaming != nullptr) work_.streaming->frame_begins();
     spin(work_.iterations / 2);
-    if (work_.pool != nullptr) work_.pool->run_and_wait(work_.jobs);
+    if (work_.job_system != nullptr) work_.job_system->run_and_wait(work_.jobs);
     spin(work_.iterations - work_.iterations / 2);
     frame.end_ns = now_ns();
     frame.missed = slots.missed(slot, frame.end_ns);

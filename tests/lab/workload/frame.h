@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // The frame loop: wakes for every slot of the display, does a fixed amount of work, alone or with a job
-// pool, and records when it was meant to start, when it did, and when it was done.
+// system, and records when it was meant to start, when it did, and when it was done.
 #pragma once
 
 #include <atomic>
@@ -14,14 +14,16 @@
 
 namespace gamesched::workload {
 
-class JobPool;
 class Input;
+class JobSystem;
+class Streaming;
 
 struct FrameWork {
   uint64_t iterations = 0;  // of the frame's own thread, half before and half after the jobs
   unsigned jobs = 0;
-  JobPool* pool = nullptr;  // with jobs
-  Input* input = nullptr;   // optional: events are taken at the begin of a frame
+  JobSystem* job_system = nullptr;  // with jobs
+  Streaming* streaming = nullptr;   // optional
+  Input* input = nullptr;           // optional: events are taken at the begin of a frame
 };
 
 struct Frame {

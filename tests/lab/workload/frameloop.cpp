@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <fstream>
 #include <functional>
 #include <iostream>
 #include <memory>
@@ -20,9 +21,10 @@
 
 #include "tests/lab/workload/frame.h"
 #include "tests/lab/workload/game_threads.h"
-#include "tests/lab/workload/job_pool.h"
+#include "tests/lab/workload/job_system.h"
 #include "tests/lab/workload/options.h"
 #include "tests/lab/workload/process.h"
+#include "tests/lab/workload/streaming.h"
 #include "tests/lab/workload/work_counter.h"
 
 namespace gamesched::workload {
@@ -34,9 +36,11 @@ struct Options {
   double iterations_per_us = 0;
   double work_us = 1000;
   unsigned jobs = 0;
+  std::string job_system = job_systems.front();
   unsigned workers = 4;
   double job_us = 150;
   unsigned streamers = 0;
+  bool disk = false;
   uint64_t unit_iterations = 10'000;
   bool audio = false;
   double audio_us = 50;
@@ -44,6 +48,7 @@ struct Options {
   std::string input_device;
   double input_us = 0;
   std::string live_path;
+  std::string threads_path;
   bool realtime = false;
   std::optional<unsigned> first_cpu;
   bool raw = false;
@@ -78,12 +83,14 @@ class Game {
     if (options.net_port != 0) net_ = std::make_unique<Net>(options.net_port);
     if (options.audio) audio_ = std::make_unique<Audio>(options.iterations(options.audio_us));
     if (options.jobs > 0) {
-      pool_ = std::make_unique<JobPool>(options.workers, options.iterations(options.job_us),
-                                        [this] { begin_frame_thread(); });
+      job_system_ = make_job_system(options.job_system, options.workers, options.iterations(options.job_us),
+                                    [this] { begin_frame_thread(); });
     }
+    if (options.disk) streaming_ = std::make_unique<Streaming>(options.iterations(1000));
     const FrameWork work{.iterations = options.iterations(options.work_us),
                          .jobs = options.jobs,
-                         .pool = pool_.get(),
+                         .job_system = job_system_.get(),
+                         .streaming = streaming_.get(),
                          .input = input_.get()};
     constexpr size_t most_seconds = 60;
     const auto most_frames =
@@ -103,12 +110,22 @@ class Game {
     };
     for (auto& counter : streamed_) {
       threads.emplace_back([&] {
-        hide_name();
+        begin_other_thread("streamer");
         counter.run(interval_, options_.unit_iterations);
       });
     }
     if (audio_) start([this] { audio_->run(interval_); });
     if (net_) start([this] { net_->run(interval_); });
+    if (streaming_) {
+      for (const auto& [role, body] :
+           {std::pair("reader", &Streaming::read), std::pair("unpacker", &Streaming::unpack),
+            std::pair("loader", &Streaming::load)}) {
+        std::thread([this, role, body] {
+          begin_other_thread(role);
+          (streaming_.get()->*body)();
+        }).detach();
+      }
+    }
     // Not joined: it may wait for an event that never comes. The process ends without it.
     if (input_) {
       std::thread([this] {
@@ -117,6 +134,7 @@ class Game {
       }).detach();
     }
     start([this] { loop_->run(interval_, live_); });
+    if (!options_.threads_path.empty()) tell_threads();
     const bool in_time = options_.control.announce_and_arm(interval_);
     if (options_.first_cpu) spread_over_cpus();
     threads.back().join();  // with --frames the loop may end before the interval
@@ -160,6 +178,26 @@ class Game {
     const std::scoped_lock lock(tids_lock_);
     frame_tids_.push_back(gettid());
   }
+  // Any other; its role is for who reads --threads.
+  void begin_other_thread(const char* role) const {
+    hide_name();
+    const std::scoped_lock lock(tids_lock_);
+    other_tids_.emplace_back(role, gettid());
+  }
+  // When all have begun.
+  void tell_threads() const {
+    const size_t others = options_.streamers + (options_.disk ? 3 : 0);
+    const size_t frame_threads = 1 + (options_.jobs > 0 ? options_.workers : 0) + options_.audio +
+                                 (net_ != nullptr) + (input_ != nullptr);
+    for (;; sleep_until_ns(now_ns() + ns_per_ms)) {
+      const std::scoped_lock lock(tids_lock_);
+      if (frame_tids_.size() < frame_threads || other_tids_.size() < others) continue;
+      nlohmann::json threads = {{"frame", frame_tids_}};
+      for (const auto& [role, tid] : other_tids_) threads[role].push_back(tid);
+      std::ofstream(options_.threads_path) << threads << std::endl;
+      return;
+    }
+  }
 
   const Options& options_;
   Interval interval_;
@@ -167,11 +205,13 @@ class Game {
   std::unique_ptr<Input> input_;
   std::unique_ptr<Net> net_;
   std::unique_ptr<Audio> audio_;
-  std::unique_ptr<JobPool> pool_;
+  std::unique_ptr<JobSystem> job_system_;
+  std::unique_ptr<Streaming> streaming_;
   std::unique_ptr<FrameLoop> loop_;
   std::vector<WorkCounter> streamed_;
   mutable std::mutex tids_lock_;
   mutable std::vector<pid_t> frame_tids_;
+  mutable std::vector<std::pair<std::string, pid_t>> other_tids_;
 };
 
 void add_options(CLI::App& app, Options& options) {
@@ -181,10 +221,16 @@ void add_options(CLI::App& app, Options& options) {
   app.add_option("--frames", options.frames, "End after so many frames");
   app.add_option("--work-us", options.work_us, "Work of the frame's own thread, on an idle machine");
   app.add_option("--jobs", options.jobs, "Jobs a frame");
+  app.add_option("--job-system", options.job_system, "Who wakes whom (see job_system.h)")
+      ->check(CLI::IsMember(job_systems));
   app.add_option("--workers", options.workers, "Threads that do them")->check(CLI::Range(1, 64));
   app.add_option("--job-us", options.job_us, "Work of one job");
   app.add_option("--streamers", options.streamers, "Threads that load assets without end")
       ->check(CLI::Range(0, 64));
+  app.add_flag("--disk", options.disk, "Threads that load assets from a disk and unpack them");
+  app.add_option(
+      "--threads", options.threads_path,
+      "Write here, before the interval, the threads by role: frame, streamer, reader, unpacker, loader");
   app.add_option("--unit-iterations", options.unit_iterations, "Work of one unit of a streamer");
   app.add_flag("--audio", options.audio, "A call-back every 5 ms");
   app.add_option("--audio-us", options.audio_us, "Work of one call-back");

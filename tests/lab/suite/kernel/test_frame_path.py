@@ -3,11 +3,16 @@
 
 import json
 import os
+import subprocess
+import sys
 import threading
 import time
 
 from backend import CPUS, GAME, BackendTest
-from lab import PROGRAMS, wait_until
+from lab import PROGRAMS
+
+sys.path.append(str(PROGRAMS))
+import critical_path  # noqa: E402, beside the bench, which uses it too
 
 # Of the frame loop's work; how much that is does not matter to what is found.
 LOOP_OPTIONS = ("--iterations-per-us", "50", "--hz", "60", "--ready", "/dev/null")
@@ -77,6 +82,20 @@ class FramePath(BackendTest):
         self.assertGreater(self.grown(before, "path_wakers") + self.grown(before, "path_peers"), 0)
         self.assertGreater(self.grown(before, "frame_wakeups"), self.grown(before, "periodic_wakeups"),
                            "wake-ups of others than the one that keeps time")
+        self.assert_still_attached()
+
+    def test_POL7_job_systems_of_every_shape_beside_streaming(self):
+        """Precision and recall from the tenth frame on; see critical_path.py."""
+        self.attach()
+        # The truth is one of times: who takes longer than a frame, who does not.
+        per_us = json.loads(subprocess.check_output([PROGRAMS / "calibrate"]))["iterations_per_us"]
+        for kind in critical_path.JOB_SYSTEMS:
+            with self.subTest(kind):
+                score = critical_path.play(self.driver.ask, PROGRAMS / "frameloop", self.scratch(), kind,
+                                           ("--iterations-per-us", per_us, "--hz", "60", *JOBS, "--streamers", "2"), frames=120)
+                self.assertGreater(score.found, 100, score)
+                self.assertGreaterEqual(score.precision, 0.95, score)
+                self.assertGreaterEqual(score.recall, 0.95, score)
         self.assert_still_attached()
 
     def test_POL2_a_frame_thread_takes_its_cpu_from_a_hog(self):
