@@ -4,6 +4,7 @@
 #include "service/kernel/loader.h"
 
 #include <bpf/bpf.h>
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -30,6 +31,7 @@
 #include "service/kernel/process_tracker.h"
 #include "service/kernel/sched_events.h"
 #include "service/kernel/topology.h"
+#include "service/util/fd.h"
 #include "service/util/file.h"
 #include "service/util/procfs.h"
 
@@ -68,6 +70,10 @@ std::string sysfs_line(const std::filesystem::path& path) {
   while (!text->empty() && text->back() == '\n') text->pop_back();
   return *text;
 }
+
+// Of a process that dies the kernel lets go of the files with the highest numbers first, and that of a hook takes long:
+// meanwhile it would run at our real-time priority. With the scheduler's link first, it waits until the kernel's scheduler is back.
+constexpr int above_all_files = 512;
 
 class KernelBackend final : public Backend {
  public:
@@ -134,6 +140,7 @@ class KernelBackend final : public Backend {
     auto link = scheduler_.attach_struct_ops("gamesched_ops");
     if (!link) return std::unexpected(link.error());
     link_ = *link;
+    links_last_file_ = UniqueFd(::fcntl(bpf_link__fd(link_), F_DUPFD_CLOEXEC, above_all_files));
     return {};
   }
 
@@ -348,6 +355,7 @@ class KernelBackend final : public Backend {
   }
 
   void drop_link() {
+    links_last_file_.reset();
     if (link_ != nullptr) bpf_link__destroy(std::exchange(link_, nullptr));
   }
 
@@ -422,6 +430,7 @@ class KernelBackend final : public Backend {
   Support support_;
   std::vector<DetectorStatus> detectors_;
   bpf_link* link_ = nullptr;
+  UniqueFd links_last_file_;
   ring_buffer* ring_ = nullptr;
   gs_shared_state* shared_ = nullptr;
   std::bitset<GS_MAX_GAMES + 1> games_;  // by id
