@@ -65,27 +65,29 @@ static __always_inline u32 game_of(const struct task_ctx* tc, const struct gs_sh
 static __always_inline int frame_began(struct task_ctx* tc, u32 tid, u32 cpu, u64 now) {
   u32 zero = 0, game;
   struct gs_shared_state* state = bpf_map_lookup_elem(&shared_state, &zero);
-  struct gs_game_frames* frames;
+  struct gs_game_state* of_game;
   u64 before_ns;
   bool steady;
 
   if (!state) return 0;
   game = game_of(tc, state);
   if (!game) return 0;
-  frames = bpf_map_lookup_elem(&game_frames, &game);
-  if (!frames) return 0;
+  of_game = bpf_map_lookup_elem(&game_states, &game);
+  if (!of_game) return 0;
   steady = gs_frame_period(&tc->signals.frames);
-  if (!gs_frame_leads(tid, frames->tid, steady, frames->steady, now - frames->begin_ns, frames->period_ns))
+  if (!gs_frame_leads(tid, of_game->tid, steady, of_game->steady, now - of_game->begin_ns,
+                      of_game->period_ns))
     return 0;
   /* Two threads may both take the lead in one moment: one of them has it from the next frame on. */
-  before_ns = frames->begin_ns;
-  frames->tid = tid;
-  frames->steady = steady;
-  frames->begin_ns = now;
-  if (steady) frames->period_ns = tc->signals.frames.period_ns;
+  before_ns = of_game->begin_ns;
+  of_game->tid = tid;
+  of_game->steady = steady;
+  of_game->begin_ns = now;
+  of_game->frames++;
+  if (steady) of_game->period_ns = tc->signals.frames.period_ns;
   detected[cpu].value[GS_DETECTOR_COUNTER_gpu_frames]++;
   game_drew(state, game, now);
-  input_frame_submitted(game, before_ns, now);
+  input_frame_submitted(of_game, before_ns, now);
   return 0;
 }
 

@@ -70,23 +70,23 @@ unsigned long long processes_refused, execs_told, execs_over_budget, execs_ring_
 /* One more process of the game, if there is room. */
 static __always_inline bool take_room(const struct gs_game_process* process) {
   u32 game = process->game, uid = process->uid;
-  struct gs_game_stats* stats = bpf_map_lookup_elem(&game_stats, &game);
+  struct gs_game_state* state = bpf_map_lookup_elem(&game_states, &game);
   u32* of_user = bpf_map_lookup_elem(&user_processes, &uid);
 
-  if (!stats || !of_user) return false;
+  if (!state || !of_user) return false;
   /* Forks on several CPUs may each see the last free place: a few more than allowed, never many. */
-  if (stats->processes >= GS_MAX_GAME_PROCESSES || *of_user >= GS_MAX_USER_PROCESSES) return false;
-  __sync_fetch_and_add(&stats->processes, 1);
+  if (state->processes >= GS_MAX_GAME_PROCESSES || *of_user >= GS_MAX_USER_PROCESSES) return false;
+  __sync_fetch_and_add(&state->processes, 1);
   __sync_fetch_and_add(of_user, 1);
   return true;
 }
 
 static __always_inline void give_room(const struct gs_game_process* process) {
   u32 game = process->game, uid = process->uid;
-  struct gs_game_stats* stats = bpf_map_lookup_elem(&game_stats, &game);
+  struct gs_game_state* state = bpf_map_lookup_elem(&game_states, &game);
   u32* of_user = bpf_map_lookup_elem(&user_processes, &uid);
 
-  if (stats) __sync_fetch_and_sub(&stats->processes, 1);
+  if (state) __sync_fetch_and_sub(&state->processes, 1);
   if (of_user) __sync_fetch_and_sub(of_user, 1);
 }
 

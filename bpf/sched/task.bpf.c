@@ -38,15 +38,15 @@ __hidden void task_ctx_create(struct task_struct* p, u64 vtime, u32 llc) {
 static __always_inline void refresh_game(struct task_struct* p, struct task_ctx* tc,
                                          const struct gs_shared_state* state) {
   struct gs_game_process* process;
-  struct gs_game_stats* stats;
+  struct gs_game_state* of_game;
   u32 tgid = p->tgid, game;
 
   if (tc->games_generation == state->games_generation) return;
   tc->games_generation = state->games_generation;
   process = bpf_map_lookup_elem(&game_processes, &tgid);
   game = process ? process->game : 0;
-  stats = bpf_map_lookup_elem(&game_stats, &game);
-  tc->game = stats && stats->parked ? 0 : game;
+  of_game = bpf_map_lookup_elem(&game_states, &game);
+  tc->game = of_game && of_game->parked ? 0 : game;
   tc->audio_server = is_audio_server(tgid);
   if (!tc->game) {
     tc->frame_until_ns = 0;
@@ -58,11 +58,11 @@ static __always_inline void refresh_game(struct task_struct* p, struct task_ctx*
  * which a faster one replaces after a second of silence. */
 static __always_inline void learn_period(struct task_ctx* tc, u32 evidence, u64 now) {
   struct game_ctx* game = game_ctx_of(tc->game);
-  struct gs_game_frames* frames;
+  struct gs_game_state* frames;
   u32 id = tc->game;
 
   if (evidence & (GS_EVIDENCE_GPU | GS_EVIDENCE_FLIP)) {
-    frames = bpf_map_lookup_elem(&game_frames, &id);
+    frames = bpf_map_lookup_elem(&game_states, &id);
     if (frames && frames->period_ns && now - frames->begin_ns < GS_SEC) {
       game->period_ns = frames->period_ns;
       game->begin_ns = frames->begin_ns;

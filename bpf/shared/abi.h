@@ -75,22 +75,24 @@ struct gs_game_process {
   unsigned int uid;  /* effective user at registration; another after an exec ends membership */
 };
 
-/* Map game_stats, by game; entry 0 is of no game. */
-struct gs_game_stats {
-  unsigned long long input_ns; /* CLOCK_MONOTONIC: a thread of it last woke because of an input event */
-  unsigned long long frame_ns; /* it last submitted a frame */
-  unsigned long long frames;
+#define GS_INPUT_LANES 4 /* enum gs_input_lane */
+
+/* Map game_states, by game; entry 0 is of no game. Times CLOCK_MONOTONIC. All of a game in one entry: what begins a
+ * frame needs all of it, and looks it up once. */
+struct gs_game_state {
   unsigned int processes; /* of it in game_processes */
   unsigned int parked;    /* its threads are nobody's special: its user is not at the screen */
-};
-
-/* Map game_frames, by game: what its threads give to the GPU (bpf/policy/frame.h). Times CLOCK_MONOTONIC. */
-struct gs_game_frames {
+  /* What its threads give to the GPU (bpf/policy/frame.h). */
   unsigned long long begin_ns; /* when its current frame began */
+  unsigned long long frames;   /* so far */
   unsigned int period_ns;      /* 0: not known */
   unsigned int tid;            /* of the thread whose frames these are; 0: none yet */
   unsigned int steady;
   unsigned int unused;
+  /* What its threads read of the player (bpf/shared/input_times.bpf.h). */
+  unsigned long long input_ns;                      /* one last woke because of an input event */
+  unsigned long long read_ns;                       /* one last read input */
+  unsigned long long unanswered_ns[GS_INPUT_LANES]; /* the oldest event without a frame since; 0: none */
 };
 
 /* Map gpu_cards, by minor number: which commands of its driver give it work. Bit n: command 0x40 + n. */
@@ -183,7 +185,6 @@ struct gs_shared_state {
   unsigned long long launch_until_ns;    /* a game is being started until then */
 };
 
-#define GS_INPUT_LANES 4 /* enum gs_input_lane */
 #define GS_INPUT_SLOTS 8
 #define GS_INPUT_RINGS 16
 #define GS_INPUT_RING_BYTES (64 * 1024)
@@ -226,12 +227,6 @@ struct gs_input_cpu {
                               [GS_INPUT_BUCKETS]; /* event to the game's reading thread running */
   unsigned long long to_submit[GS_INPUT_LANES][GS_INPUT_BUCKETS]; /* event to that game's next frame submit */
 } __attribute__((aligned(64)));
-
-/* Map input_games, indexed by game. */
-struct gs_input_game {
-  unsigned long long unanswered_ns[GS_INPUT_LANES]; /* the oldest event without a frame since; 0: none */
-  unsigned long long read_ns;                       /* when a thread of the game last read input */
-};
 
 /* Map input_devices: address of the kernel's device -> what is known of it. */
 struct gs_input_device {
@@ -282,11 +277,9 @@ _Static_assert(sizeof(struct gs_game_process) == 8, "map value");
 _Static_assert(sizeof(struct gs_shared_state) == 48, "map value");
 _Static_assert(sizeof(struct gs_input_slot) == 48, "part of a map value");
 _Static_assert(sizeof(struct gs_input_cpu) % 64 == 0, "each CPU has cache lines of its own");
-_Static_assert(sizeof(struct gs_input_game) == 40, "map value");
 _Static_assert(sizeof(struct gs_input_device) == 8, "map value");
 _Static_assert(sizeof(struct gs_input_record) == 32, "ring record");
-_Static_assert(sizeof(struct gs_game_stats) == 32, "map value");
-_Static_assert(sizeof(struct gs_game_frames) == 24, "map value");
+_Static_assert(sizeof(struct gs_game_state) == 88, "map value");
 _Static_assert(sizeof(struct gs_gpu_card) == 24, "map value");
 _Static_assert(sizeof(struct gs_exec_dir) == 68, "map key");
 _Static_assert(sizeof(struct gs_exec_budget) == 16, "map value");

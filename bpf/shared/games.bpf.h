@@ -25,26 +25,23 @@ static __always_inline void foreground_moves(struct gs_shared_state* state, u32 
 
 static __always_inline void game_got_input(struct gs_shared_state* state, u32 game, u64 now) {
   u32 other = state->foreground_game;
-  struct gs_game_stats *own = bpf_map_lookup_elem(&game_stats, &game), *current;
+  struct gs_game_state *own = bpf_map_lookup_elem(&game_states, &game), *current;
 
   if (!own) return;
   own->input_ns = now;
   if (!other || other == game) return; /* the daemon says who is first */
-  current = bpf_map_lookup_elem(&game_stats, &other);
+  current = bpf_map_lookup_elem(&game_states, &other);
   if (current && current->processes && gs_foreground_by_input(now, current->input_ns))
     foreground_moves(state, game);
 }
 
 static __always_inline void game_drew(struct gs_shared_state* state, u32 game, u64 now) {
   u32 other = state->foreground_game;
-  struct gs_game_stats *own = bpf_map_lookup_elem(&game_stats, &game), *current;
+  struct gs_game_state* current;
 
-  if (!own) return;
-  own->frame_ns = now;
-  own->frames++;
   if (!other || other == game) return; /* the daemon says who is first */
-  current = bpf_map_lookup_elem(&game_stats, &other);
-  if (current && current->processes && gs_foreground_by_frame(now, current->input_ns, current->frame_ns))
+  current = bpf_map_lookup_elem(&game_states, &other);
+  if (current && current->processes && gs_foreground_by_frame(now, current->input_ns, current->begin_ns))
     foreground_moves(state, game);
 }
 

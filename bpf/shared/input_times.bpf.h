@@ -34,7 +34,7 @@ static __always_inline void input_time_counts(unsigned long long* buckets, u64 t
 }
 
 static __always_inline void input_reader_runs(u32 game, u32 lane, u64 event_ns, u64 now) {
-  struct gs_input_game* answers = bpf_map_lookup_elem(&input_games, &game);
+  struct gs_game_state* answers = bpf_map_lookup_elem(&game_states, &game);
   struct gs_input_cpu* cpu = input_cpu_here();
 
   if (!answers || !cpu || lane >= GS_INPUT_LANES) return;
@@ -45,12 +45,11 @@ static __always_inline void input_reader_runs(u32 game, u32 lane, u64 event_ns, 
 }
 
 /* before_ns: the game's frame before, which answered all that had been read by then. */
-static __always_inline void input_frame_submitted(u32 game, u64 before_ns, u64 now) {
-  struct gs_input_game* answers = bpf_map_lookup_elem(&input_games, &game);
+static __always_inline void input_frame_submitted(struct gs_game_state* answers, u64 before_ns, u64 now) {
   struct gs_input_cpu* cpu;
   u32 lane;
 
-  if (!answers || answers->read_ns + INPUT_READ_NS < before_ns) return;
+  if (answers->read_ns + INPUT_READ_NS < before_ns) return;
   for (lane = 0; lane < GS_INPUT_LANES; lane++) {
     u64 event_ns = answers->unanswered_ns[lane];
 

@@ -34,14 +34,6 @@ struct {
 } input_cpus SEC(".maps") __weak;
 
 struct {
-  __uint(type, BPF_MAP_TYPE_ARRAY);
-  __uint(map_flags, BPF_F_MMAPABLE);
-  __uint(max_entries, GS_MAX_GAMES + 1);
-  __type(key, u32);
-  __type(value, struct gs_input_game);
-} input_games SEC(".maps") __weak;
-
-struct {
   __uint(type, BPF_MAP_TYPE_TASK_STORAGE);
   __uint(map_flags, BPF_F_NO_PREALLOC);
   __type(key, int);
@@ -65,17 +57,11 @@ struct {
 
 struct {
   __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(map_flags, BPF_F_MMAPABLE); /* the daemon changes single members in place */
   __uint(max_entries, GS_MAX_GAMES + 1);
   __type(key, u32);
-  __type(value, struct gs_game_stats);
-} game_stats SEC(".maps") __weak;
-
-struct {
-  __uint(type, BPF_MAP_TYPE_ARRAY);
-  __uint(max_entries, GS_MAX_GAMES + 1);
-  __type(key, u32);
-  __type(value, struct gs_game_frames);
-} game_frames SEC(".maps") __weak;
+  __type(value, struct gs_game_state);
+} game_states SEC(".maps") __weak;
 
 /* 300 starts of programs: the bursts of four users. */
 struct {

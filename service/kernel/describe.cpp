@@ -25,7 +25,7 @@ uint64_t usec(uint64_t ns) {
 
 }  // namespace
 
-ThreadFacts describe(const task_ctx& thread, const gs_game_frames& frames, uint64_t now_ns) {
+ThreadFacts describe(const task_ctx& thread, uint64_t game_period_ns, uint64_t now_ns) {
   const gs_signals& signals = thread.signals;
   ThreadFacts facts;
   if (thread.lane < lane_names.size()) facts.lane = lane_names[thread.lane];
@@ -45,7 +45,7 @@ ThreadFacts describe(const task_ctx& thread, const gs_game_frames& frames, uint6
   facts.game_id = thread.game;
   facts.hop = thread.hop;
   facts.input_window = thread.window != 0;
-  uint64_t period_ns = thread.game != 0 ? frames.period_ns : gs_frame_period(&signals.frames);
+  uint64_t period_ns = thread.game != 0 ? game_period_ns : gs_frame_period(&signals.frames);
   if (period_ns == 0 && gs_pattern_periodic(&thread.pattern, thread.burst_avg_ns))
     period_ns = thread.pattern.period_ns;
   facts.frame_period_usec = usec(period_ns);

@@ -5,14 +5,13 @@
 
 #include <cstdint>
 
-#include "bpf/shared/abi.h"
 #include "bpf/shared/task_ctx.h"
 #include "service/kernel/backend.h"
 #include "service/util/lanes.h"
 
 namespace gamesched::kernel {
 
-// `frames`: of its game.
-ThreadFacts describe(const task_ctx& thread, const gs_game_frames& frames, uint64_t now_ns);
+// `game_period_ns`: that of its game's frames; 0: not known.
+ThreadFacts describe(const task_ctx& thread, uint64_t game_period_ns, uint64_t now_ns);
 
 }  // namespace gamesched::kernel

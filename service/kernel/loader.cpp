@@ -54,9 +54,9 @@ const std::filesystem::path cpu_dir = "/sys/devices/system/cpu";
 constexpr std::size_t sysfs_max_bytes = 4096;
 
 // Created with the process detector, used by all.
-constexpr std::array<std::string_view, 10> shared_maps = {
-    "game_processes", "shared_state", "input_cpus",     "input_games",   "events",
-    "game_stats",     "game_frames",  "process_events", "audio_servers", "task_ctxs"};
+constexpr std::array<std::string_view, 8> shared_maps = {"game_processes", "shared_state", "input_cpus",
+                                                         "game_states",    "events",       "process_events",
+                                                         "audio_servers",  "task_ctxs"};
 
 constexpr std::array<const char*, GS_NR_COUNTERS> counter_names = {
 #define COUNTER(name, doc) #name,
@@ -225,13 +225,14 @@ class KernelBackend final : public Backend {
       if (errno == ESRCH) return fail(Error::Code::NoSuchProcess, "The thread has ended.");
       if (errno != ENOENT) return fail_errno("cannot look at the thread", errno);
     }
-    gs_game_frames frames{};
+    gs_game_state game_state{};
     const uint32_t game = thread.game;
-    bpf_map_lookup_elem(process_.map_fd("game_frames"), &game, &frames);
+    bpf_map_lookup_elem(process_.map_fd("game_states"), &game, &game_state);
     timespec now{};
     clock_gettime(CLOCK_MONOTONIC, &now);
-    ThreadFacts facts = describe(
-        thread, frames, static_cast<uint64_t>(now.tv_sec) * GS_SEC + static_cast<uint64_t>(now.tv_nsec));
+    ThreadFacts facts =
+        describe(thread, game_state.period_ns,
+                 static_cast<uint64_t>(now.tv_sec) * GS_SEC + static_cast<uint64_t>(now.tv_nsec));
     // Without it nobody is in a lane, and of the last time nothing is true any more.
     if (!attached() || thread.tid == 0) {
       facts.lane.clear();

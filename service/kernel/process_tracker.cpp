@@ -70,7 +70,13 @@ struct ExecName {
   char text[GS_EXEC_NAME];
 };
 
+constexpr std::size_t states_bytes = (GS_MAX_GAMES + 1) * sizeof(gs_game_state);
+
 }  // namespace
+
+ProcessTracker::~ProcessTracker() {
+  if (states_ != nullptr) ::munmap(states_, states_bytes);
+}
 
 Result<void> ProcessTracker::add_game(uint32_t game_id, pid_t tgid) {
   if (game_id == 0 || game_id > GS_MAX_GAMES)
@@ -78,10 +84,7 @@ Result<void> ProcessTracker::add_game(uint32_t game_id, pid_t tgid) {
   const auto status = procfs::read_status(tgid);
   if (!status) return std::unexpected(status.error());
   const gs_game_process entry{game_id, status->euid};
-  const gs_game_stats fresh{};
-  bpf_map_update_elem(object_.map_fd("game_stats"), &game_id, &fresh, BPF_ANY);
-  const gs_game_frames no_frames{};
-  bpf_map_update_elem(object_.map_fd("game_frames"), &game_id, &no_frames, BPF_ANY);
+  if (gs_game_state* const state = state_of(game_id)) *state = {};
   const uint32_t none = 0;
   bpf_map_update_elem(object_.map_fd("user_processes"), &entry.uid, &none, BPF_NOEXIST);
   users_[game_id] = entry.uid;
@@ -104,14 +107,23 @@ void ProcessTracker::remove_game(uint32_t game_id) {
   if (!has_others) bpf_map_delete_elem(object_.map_fd("user_processes"), &uid);
 }
 
-// The kernel adds to the same numbers meanwhile: a lost race makes a share one too large or too small, until
-// the user's last game ends.
-void ProcessTracker::add_to_stats(uint32_t game_id, uint32_t uid, int change) {
-  gs_game_stats stats{};
-  if (read_entry(object_.map_fd("game_stats"), game_id, stats)) {
-    stats.processes = static_cast<unsigned>(std::max(0, static_cast<int>(stats.processes) + change));
-    bpf_map_update_elem(object_.map_fd("game_stats"), &game_id, &stats, BPF_EXIST);
+// In place, since the hooks write to the same entry meanwhile. nullptr: there is none.
+gs_game_state* ProcessTracker::state_of(uint32_t game_id) {
+  if (game_id > GS_MAX_GAMES) return nullptr;
+  if (states_ == nullptr) {
+    void* const memory =
+        ::mmap(nullptr, states_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, object_.map_fd("game_states"), 0);
+    if (memory == MAP_FAILED) return nullptr;
+    states_ = static_cast<gs_game_state*>(memory);
   }
+  return states_ + game_id;
+}
+
+// The kernel adds to the user's number meanwhile: a lost race makes it one too large or too small, until the
+// user's last game ends.
+void ProcessTracker::count_processes(uint32_t game_id, uint32_t uid, int change) {
+  if (gs_game_state* const state = state_of(game_id))
+    std::atomic_ref(state->processes).fetch_add(static_cast<unsigned>(change));
   uint32_t of_user = 0;
   const int users = object_.map_fd("user_processes");
   if (!read_entry(users, uid, of_user)) return;
@@ -123,7 +135,7 @@ Result<void> ProcessTracker::enter_process(pid_t tgid, const gs_game_process& en
   const auto key = static_cast<uint32_t>(tgid);
   const int map = object_.map_fd("game_processes");
   if (bpf_map_update_elem(map, &key, &entry, BPF_NOEXIST) == 0) {
-    add_to_stats(entry.game, entry.uid, +1);
+    count_processes(entry.game, entry.uid, +1);
     return {};
   }
   const int error = errno;
@@ -141,8 +153,8 @@ void ProcessTracker::leave_game(uint32_t game_id) {
   for (int pass = 0; pass < passes_max; pass++) {
     // Nearly always all have ended, and a walk over the map costs more than all else that the end of a game
     // does.
-    gs_game_stats stats{};
-    if (read_entry(object_.map_fd("game_stats"), game_id, stats) && stats.processes == 0) return;
+    gs_game_state* const state = state_of(game_id);
+    if (state != nullptr && std::atomic_ref(state->processes).load() == 0) return;
     const std::vector<uint32_t> members = members_of(game_id);
     if (members.empty()) return;
     for (const uint32_t member : members) leave_process(static_cast<pid_t>(member));
@@ -166,7 +178,7 @@ void ProcessTracker::leave_process(pid_t tgid) {
   const int map = object_.map_fd("game_processes");
   gs_game_process entry{};
   if (!read_entry(map, key, entry)) return;
-  if (bpf_map_delete_elem(map, &key) == 0) add_to_stats(entry.game, entry.uid, -1);
+  if (bpf_map_delete_elem(map, &key) == 0) count_processes(entry.game, entry.uid, -1);
 }
 
 // Descendants of a process that already ran when it was registered; those of another user are left out. A
@@ -194,11 +206,7 @@ Result<void> ProcessTracker::enter_descendants(pid_t root, const gs_game_process
 }
 
 void ProcessTracker::set_parked(uint32_t game_id, bool parked) {
-  gs_game_stats stats{};
-  const int map = object_.map_fd("game_stats");
-  if (!read_entry(map, game_id, stats)) return;
-  stats.parked = parked ? 1 : 0;
-  bpf_map_update_elem(map, &game_id, &stats, BPF_EXIST);
+  if (gs_game_state* const state = state_of(game_id)) std::atomic_ref(state->parked).store(parked ? 1 : 0);
 }
 
 uint32_t ProcessTracker::game_of(pid_t tgid) const {

@@ -22,6 +22,9 @@ namespace gamesched::kernel {
 class ProcessTracker {
  public:
   explicit ProcessTracker(Object& object) : object_(object) {}
+  ~ProcessTracker();
+  ProcessTracker(const ProcessTracker&) = delete;
+  ProcessTracker& operator=(const ProcessTracker&) = delete;
 
   Result<void> add_game(uint32_t game_id, pid_t tgid);
   void remove_game(uint32_t game_id);
@@ -38,10 +41,12 @@ class ProcessTracker {
   void leave_game(uint32_t game_id);
   void leave_process(pid_t tgid);
   std::vector<uint32_t> members_of(uint32_t game_id) const;
-  void add_to_stats(uint32_t game_id, uint32_t uid, int change);
+  void count_processes(uint32_t game_id, uint32_t uid, int change);
+  gs_game_state* state_of(uint32_t game_id);
 
   Object& object_;
   std::map<uint32_t, uint32_t> users_;  // of games
+  gs_game_state* states_ = nullptr;     // mapped when first wanted
 };
 
 }  // namespace gamesched::kernel

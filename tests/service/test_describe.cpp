@@ -23,8 +23,7 @@ TEST(Describe, AThreadOfAGame) {
   thread.hop = 1;
   thread.signals.submit_ns = now - 5 * GS_MSEC;
   thread.wait_ns = 70 * GS_USEC;
-  const gs_game_frames frames{.begin_ns = now, .period_ns = 6'944'444, .tid = 1, .steady = 3, .unused = 0};
-  const ThreadFacts facts = describe(thread, frames, now);
+  const ThreadFacts facts = describe(thread, 6'944'444, now);
   EXPECT_EQ(facts.lane, "frame");
   EXPECT_THAT(facts.evidence, ElementsAre("peer", "gpu"));
   EXPECT_THAT(facts.ages_usec, ElementsAre(Pair("submit", 5000)));
@@ -45,17 +44,17 @@ TEST(Describe, ACompositorHasItsOwnPeriod) {
                            .usual = 1,
                            .steady = GS_FRAMES_STEADY,
                            .unused = 0};
-  EXPECT_EQ(describe(thread, {}, now).frame_period_usec, 16'666U);
+  EXPECT_EQ(describe(thread, 0, now).frame_period_usec, 16'666U);
 }
 
 TEST(Describe, EveryEvidenceHasAWordAndEveryLaneAName) {
   task_ctx thread{};
   thread.evidence = GS_EVIDENCE_STARTS | GS_EVIDENCE_NAME | GS_EVIDENCE_PATH | GS_EVIDENCE_AUDIO |
                     GS_EVIDENCE_NETWORK | GS_EVIDENCE_LAUNCH;
-  EXPECT_EQ(describe(thread, {}, now).evidence.size(),
+  EXPECT_EQ(describe(thread, 0, now).evidence.size(),
             static_cast<std::size_t>(std::popcount(thread.evidence)));
   for (thread.lane = 0; thread.lane < GS_NR_LANES; ++thread.lane)
-    EXPECT_NE(describe(thread, {}, now).lane, "");
+    EXPECT_NE(describe(thread, 0, now).lane, "");
 }
 
 }  // namespace

@@ -294,10 +294,10 @@ class Driver {
   static json room(std::istringstream& words) {
     uint32_t game = 0, uid = 0, of_user = 0;
     words >> game >> uid;
-    gs_game_stats stats{};
-    bpf_map_lookup_elem(map_fd("game_stats"), &game, &stats);
+    gs_game_state state{};
+    bpf_map_lookup_elem(map_fd("game_states"), &game, &state);
     const bool known = bpf_map_lookup_elem(map_fd("user_processes"), &uid, &of_user) == 0;
-    return {{"game", stats.processes}, {"user", known ? json(of_user) : json(nullptr)}};
+    return {{"game", state.processes}, {"user", known ? json(of_user) : json(nullptr)}};
   }
 
   json lanes() const {
