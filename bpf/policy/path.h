@@ -17,9 +17,14 @@
  * Either makes T a frame thread, one hop further out, for keep_ns from then (8 frames): the path
  * may differ from frame to frame. More than 4 hops out nothing is inherited.
  *
+ * A thread that is not taken for one comes too late to do its part, behind everybody, and so would not be found again,
+ * while the frame goes on with fewer hands. So who was on the path is taken for it again when a frame thread wakes
+ * it: 32 times without a new proof. Each time that it is not done when F goes on halves that.
+ *
  *   F wakes A and B, waits; A sleeps; B sleeps and its last act woke F      B waker, A peer
  *   F wakes S (streaming); S still computes when F's wait ends              S stays ordinary
  *   F wakes L (logger), then sleeps until its next frame's timer            L stays ordinary
+ *   A had no job for 20 frames, then F wakes it                             A is taken for a peer at once
  *
  * A wait is named by F's slot in the table below and its count; the table keeps how
  * the last 64 waits of each frame thread ended.
@@ -33,6 +38,10 @@
 
 #define GS_PATH_HOPS_MAX 4
 #define GS_PATH_KEEP_FRAMES 8
+/* How often who was on it may be taken for it again before that has to prove true once more: half a second of
+ * frames in which a job system had no work for a thread, or nobody had to wait for it. */
+#define GS_PATH_RECALLS 32
+#define GS_PATH_RECALL_FRAMES 1
 /* Who starts one by its pattern alone says so again at each wake-up, unless it was chance: a missed beat is bridged. */
 #define GS_PATH_PATTERN_FRAMES 2
 
@@ -65,6 +74,18 @@ GS_POLICY void gs_path_wait_ends(struct gs_waiter* waiter, bool by_game) {
 GS_POLICY bool gs_path_done_in_time(const struct gs_waiter* waiter, u32 tid, u32 wait) {
   if (waiter->tid != tid) return false;
   return waiter->waits + 1 == wait || (waiter->waits == wait && waiter->waiting);
+}
+
+/* T, which is on the path no more, is woken by a frame thread: is it taken for what it was? */
+GS_POLICY bool gs_path_recalled(u8* recalls) {
+  if (!*recalls) return false;
+  --*recalls;
+  return true;
+}
+
+/* It was not done in time. */
+GS_POLICY void gs_path_was_late(u8* recalls) {
+  *recalls /= 2;
 }
 
 /* Later: did that wait turn out to be one for the game's own threads? */

@@ -96,6 +96,7 @@ __hidden bool ends_urgency(struct task_ctx* tc, u64 burst_ns) {
   tc->lane = GS_LANE_NORMAL;
   tc->loan = GS_LOAN_NONE;
   tc->frame_until_ns = 0;
+  tc->recalls = 0;
   tc->pattern.confidence = 0;
   tc->signals.audio_ns = 0;
   return true;

@@ -31,6 +31,13 @@ __hidden void path_join(struct task_ctx* tc, u32 hop, u64 now) {
   join(tc, hop, GS_PATH_KEEP_FRAMES, now);
 }
 
+/* A frame thread had waited for it. */
+static __always_inline void prove(struct task_ctx* tc, u32 hop, u32 evidence, u64 now) {
+  path_join(tc, hop, now);
+  tc->evidence |= evidence;
+  tc->recalls = GS_PATH_RECALLS;
+}
+
 /* A path starts with tc, by that evidence. */
 __hidden void path_starts(struct task_ctx* tc, u32 evidence, u64 now) {
   bool by_pattern = (evidence & GS_EVIDENCE_STARTS) == GS_EVIDENCE_PERIODIC;
@@ -52,8 +59,7 @@ __hidden void path_thread_wakes(struct task_struct* p, struct task_ctx* tc, bool
   if (tc->done_tid) {
     entry = waiter_of(tc->done_tid);
     if (gs_path_was_waited_for(entry, tc->done_tid, tc->done_wait)) {
-      path_join(tc, entry->hop + 1, now);
-      tc->evidence |= GS_EVIDENCE_PEER;
+      prove(tc, entry->hop + 1, GS_EVIDENCE_PEER, now);
       count(path_peers);
     }
     tc->done_tid = 0;
@@ -72,14 +78,18 @@ __hidden void path_thread_wakes(struct task_struct* p, struct task_ctx* tc, bool
         entry = waiter_of(tc->tid);
         if (entry->tid == tc->tid) entry->waker = waker->tid;
         if (!gs_before(now, waker->frame_until_ns)) count(path_wakers);
-        path_join(waker, tc->hop + 1, now);
-        waker->evidence |= GS_EVIDENCE_WAKER;
+        prove(waker, tc->hop + 1, GS_EVIDENCE_WAKER, now);
+        if (waker->peer_tid == tc->tid) waker->peer_tid = 0; /* that is its verdict */
       }
       if (on_frame_path(waker, now) && waker->hop < GS_PATH_HOPS_MAX) {
         entry = waiter_of(waker->tid);
         if (entry->tid == waker->tid) {
           tc->peer_tid = waker->tid;
           tc->peer_wait = gs_path_next_wait(entry);
+          if (!gs_before(now, tc->frame_until_ns) && gs_path_recalled(&tc->recalls)) {
+            join(tc, waker->hop + 1, GS_PATH_RECALL_FRAMES, now);
+            tc->evidence |= GS_EVIDENCE_PEER;
+          }
         }
       }
     }
@@ -92,11 +102,15 @@ __hidden void path_thread_wakes(struct task_struct* p, struct task_ctx* tc, bool
 __hidden void path_thread_sleeps(struct task_ctx* tc) {
   struct gs_waiter* entry;
 
-  if (tc->peer_tid && gs_path_done_in_time(waiter_of(tc->peer_tid), tc->peer_tid, tc->peer_wait)) {
-    tc->done_tid = tc->peer_tid;
-    tc->done_wait = tc->peer_wait;
+  if (tc->peer_tid) {
+    if (gs_path_done_in_time(waiter_of(tc->peer_tid), tc->peer_tid, tc->peer_wait)) {
+      tc->done_tid = tc->peer_tid;
+      tc->done_wait = tc->peer_wait;
+    } else {
+      gs_path_was_late(&tc->recalls);
+    }
+    tc->peer_tid = 0;
   }
-  tc->peer_tid = 0;
   if (!gs_lane_leads(tc->lane)) return;
   entry = waiter_of(tc->tid);
   if (entry->tid != tc->tid) {

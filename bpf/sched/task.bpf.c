@@ -50,6 +50,7 @@ static __always_inline void refresh_game(struct task_struct* p, struct task_ctx*
   tc->audio_server = is_audio_server(tgid);
   if (!tc->game) {
     tc->frame_until_ns = 0;
+    tc->recalls = 0;
     tc->pattern.confidence = 0;
   }
 }

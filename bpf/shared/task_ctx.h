@@ -61,6 +61,7 @@ struct task_ctx {
   u8 audio_server; /* valid as `game` is */
   u8 loan;         /* enum gs_loan: it runs as a frame thread since one waits for it */
   u8 window;       /* its game had an input window open when it last woke */
+  u8 recalls;      /* how often it may be taken for what path.h once found it to be */
 };
 
 #endif

@@ -133,6 +133,97 @@ TEST(JobSystem, LeavesOutWhoIsDoneAfterTheWait) {
   EXPECT_EQ(late.evidence_ever, 0U);
 }
 
+// What a thread of a pool does in a frame of which it gets no part: F finds all done when it comes to wait.
+void frame_without_a_wait(PathGame& game, GameThread& f, GameThread& helper, u64 helper_takes) {
+  const u64 start = game.now;
+  game.timer_wakes_first(f);
+  game.wakes(f, helper);
+  game.now += ms;
+  game.sleeps(f);
+  game.now = std::max(game.now, start + helper_takes);
+  if (helper_takes < PathGame::frame_ns) game.sleeps(helper);
+  game.now = start + PathGame::frame_ns;
+}
+
+class Recalled : public testing::Test {
+ protected:
+  void prove() {
+    game.timer_wakes_first(f);
+    game.wakes(f, helper);
+    game.sleeps(f);
+    game.now += ms;
+    game.wakes(helper, f);
+    game.sleeps(helper);
+    game.sleeps(f);
+    game.now += PathGame::frame_ns - ms;
+  }
+  void idle_frames(int frames) {
+    for (int i = 0; i < frames; ++i) {
+      game.timer_wakes_first(f);
+      game.sleeps(f);
+      game.now += PathGame::frame_ns;
+    }
+  }
+  bool taken_for_it() {
+    game.timer_wakes_first(f);
+    game.wakes(f, helper);
+    return helper.frame_lane;
+  }
+
+  PathGame game;
+  GameThread f{1}, helper{2};
+};
+
+TEST_F(Recalled, AfterALongTimeWithoutAJob) {
+  prove();
+  idle_frames(500);
+  EXPECT_FALSE(helper.on_frame_path(game.now));
+  EXPECT_TRUE(taken_for_it());
+}
+
+TEST_F(Recalled, NobodyWhoWasNeverWaitedFor) {
+  for (int i = 0; i < 100; ++i) {
+    frame_without_a_wait(game, f, helper, ms / 2);
+    EXPECT_FALSE(helper.frame_lane);
+  }
+}
+
+TEST_F(Recalled, WhileSomeWaitsAreForIt) {
+  prove();
+  for (int i = 0; i < 500; ++i) {
+    if (i % 30 == 29) prove();
+    frame_without_a_wait(game, f, helper, ms / 2);
+    EXPECT_TRUE(helper.frame_lane) << "frame " << i;
+  }
+}
+
+// As a logger that once happened to be done while F waited for others.
+TEST_F(Recalled, NotForEverWithoutAProof) {
+  prove();
+  int frames = 0;
+  for (; taken_for_it() && frames < 1000; ++frames) frame_without_a_wait(game, f, helper, ms / 2);
+  EXPECT_GT(frames, 8);
+  EXPECT_LT(frames, GS_PATH_KEEP_FRAMES + GS_PATH_RECALLS + 2);
+}
+
+// Streaming that was done in time once.
+TEST_F(Recalled, HardlyEverWhenItIsLate) {
+  prove();
+  for (int i = 0; i < GS_PATH_KEEP_FRAMES + 1; ++i)
+    frame_without_a_wait(game, f, helper, PathGame::frame_ns - ms);
+  int frames = 0;
+  for (; taken_for_it() && frames < 1000; ++frames) {
+    game.sleeps(f);
+    game.now += PathGame::frame_ns;
+    game.timer_wakes_first(f);
+    game.now += ms;
+    game.sleeps(helper);
+    game.sleeps(f);
+    game.now += PathGame::frame_ns;
+  }
+  EXPECT_LT(frames, 8);
+}
+
 // A pool of threads that ends in any order: all of it is on the path within a few frames.
 TEST(JobSystem, FindsItsWholePool) {
   Random random(__FILE__, __LINE__);

@@ -71,7 +71,7 @@ def path(context: Context) -> list[Figure]:
             hogs.await_ready()
             for kind in critical_path.JOB_SYSTEMS:
                 score = critical_path.play(driver.ask, pathlib.Path(context.guest.path("frameloop")), pathlib.Path(scratch),
-                                           kind, options, frames=120)
+                                           kind, options, frames=300)
                 context.screen.say(f"  {kind}: {score}")
                 rows += [Figure("POL-7", f"threads a frame waits for, {name}, {kind}, {load.name}, 60 Hz", value, "ratio", kernel,
                                 0.95, "higher")
