@@ -48,7 +48,7 @@ __hidden void running(struct task_struct* p) {
     return;
   }
   record_wait(tc, now);
-  task_weigh(p, tc, now);
+  if (!gs_lane_urgent(tc->lane)) task_weigh(p, tc, now);
   if (tc->input_ns) {
     input_reader_runs(tc->game, tc->input_lane, tc->input_ns, now);
     tc->input_ns = 0;
@@ -106,6 +106,7 @@ __hidden void stopping(struct task_struct* p, bool runnable) {
     tc->slice_left_ns = gs_slice_kept(tc->lane, taken_by, cc->claim_burst_ns, cc->slice_end_ns, now);
     return;
   }
+  if (gs_lane_urgent(tc->lane)) task_weigh(p, tc, now); /* not when it starts: it is waited for */
   tc->burst_avg_ns = gs_ewma4(tc->burst_avg_ns, tc->burst_ns);
   tc->burst_ns = 0;
   tc->loan = GS_LOAN_NONE;
