@@ -230,11 +230,12 @@ Daemon::Daemon(const Options& options, const MakeBackend& make_backend)
 }
 
 int Daemon::run() {
+  backend_->switch_off_detectors(config_.detectors_off);
+  backend_->load();
+  // Not before: the verifier's work is long, and nobody waits for it as for a frame.
   if (auto done = become_realtime(); !done) {
     log::notice("Running at ordinary priority, slower to attach on a busy machine: " + done.error().message);
   }
-  backend_->switch_off_detectors(config_.detectors_off);
-  backend_->load();
   attachment_.watch_events(loop_);
   profiles_.apply();
   profile_changed();
