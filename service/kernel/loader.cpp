@@ -71,9 +71,10 @@ std::string sysfs_line(const std::filesystem::path& path) {
   return *text;
 }
 
-// Of a process that dies the kernel lets go of the files with the highest numbers first, and that of a hook takes long:
-// meanwhile it would run at our real-time priority. With the scheduler's link first, it waits until the kernel's scheduler is back.
-constexpr int above_all_files = 512;
+// Of a process that dies the kernel lets go of the files with the highest numbers first, and that of a hook takes
+// long: meanwhile it would run at our real-time priority. With the scheduler's link before the hooks, it waits
+// until the kernel's scheduler is back. Hooks are loaded at the start and have low numbers.
+constexpr int above_the_hooks = 512;
 
 class KernelBackend final : public Backend {
  public:
@@ -140,7 +141,7 @@ class KernelBackend final : public Backend {
     auto link = scheduler_.attach_struct_ops("gamesched_ops");
     if (!link) return std::unexpected(link.error());
     link_ = *link;
-    links_last_file_ = UniqueFd(::fcntl(bpf_link__fd(link_), F_DUPFD_CLOEXEC, above_all_files));
+    links_last_file_ = UniqueFd(::fcntl(bpf_link__fd(link_), F_DUPFD_CLOEXEC, above_the_hooks));
     return {};
   }
 
