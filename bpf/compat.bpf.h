@@ -13,6 +13,8 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
+#define PF_KTHREAD 0x00200000 /* flag of a thread of the kernel; BTF knows no macros */
+
 /* Kfuncs without which there is no scheduler are declared by vmlinux.h as weak too: the loader reports
  * a kernel that lacks one as unsupported. */
 extern bool bpf_cpumask_test_cpu(u32 cpu, const struct cpumask* cpumask) __weak __ksym;

@@ -24,7 +24,6 @@ char LICENSE[] SEC("license") = "GPL";
 #define IPPROTO_UDP_ 17
 #define IPPROTO_MPTCP_ 262
 #define MSG_PEEK_ 2
-#define PF_KTHREAD_ 0x00200000
 
 /* How long a tick is; written by the daemon before the load. */
 const volatile unsigned long long tick_ns = 4 * GS_MSEC;
@@ -69,7 +68,7 @@ static __noinline int tell(struct gs_flow* flow, struct task_struct* p, bool rec
   struct gs_signals* signals;
   u64 now;
 
-  if (!gs_flow_tells(flow, received, p->pid) || p->flags & PF_KTHREAD_) return 0;
+  if (!gs_flow_tells(flow, received, p->pid) || p->flags & PF_KTHREAD) return 0;
   signals = signals_here();
   if (!signals) return 0;
   now = bpf_ktime_get_ns();

@@ -91,4 +91,16 @@ GS_POLICY u64 gs_deadline_key(u64 vtime, u64 queue_now, u64 burst_ns, u32 weight
   return gs_before(ceiling, key) ? ceiling : key;
 }
 
+/*
+ * A key says in its lowest bit, a nanosecond, whether its thread may be passed over for a nearer one
+ * (preempt.h): who looks through a queue need not look up each thread.
+ */
+GS_POLICY u64 gs_key_marked(u64 key, bool may_be_passed) {
+  return (key & ~1ULL) | may_be_passed;
+}
+
+GS_POLICY bool gs_key_may_be_passed(u64 key) {
+  return key & 1;
+}
+
 #endif

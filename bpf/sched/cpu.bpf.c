@@ -70,6 +70,8 @@ __hidden s32 cpus_init(void) {
     cc->taken_ns = 0;
     cc->rescuing = 0;
     cc->tid = 0;
+    cc->leave_tid = 0;
+    cc->start_unnoted = 0;
     cc->bound_wait = 0;
     cc->away = 0;
     error = scx_bpf_create_dsq(DSQ_CPU_BIT | i, -1);
@@ -117,6 +119,7 @@ __hidden void cpu_is_taken(s32 cpu, const struct task_struct* taker) {
 
   cc->lane = GS_LANE_NONE;
   cc->taken_ns = bpf_ktime_get_ns();
+  cc->leave_tid = 0;
   /* With the one that it pre-empted: any other was sent here and is urgent. */
   if (pre_empted && !gs_lane_urgent(pre_empted->lane) && scx_bpf_dsq_nr_queued(SCX_DSQ_LOCAL) <= 1 && taker &&
       gs_takes_briefly(taker->se.sum_exec_runtime, taker->nvcsw + taker->nivcsw))

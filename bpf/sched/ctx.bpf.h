@@ -33,6 +33,7 @@ struct cpu_ctx {
   u64 others_ran_ns;    /* what they had since */
   u64 claim_burst_ns;   /* what the urgent thread that takes this CPU usually runs at a time */
   u64 taken_ns;         /* when a real-time thread last took it; 0: never */
+  u64 leave_ns;         /* when thread leave_tid began to leave (leave_time()) */
   u32 lane;             /* of the running thread, or of that one; GS_LANE_NONE: nothing of ours */
   u32 llc;
   u32 tid; /* of the running thread, from running() to stopping(); 0: the kernel chose it in bypass mode */
@@ -41,11 +42,16 @@ struct cpu_ctx {
   u32 borrower;            /* thread that has urgency on loan (inherit.bpf.c) and waits in a queue; 0: none */
   u64 borrower_dsq;        /* that queue */
   u32 away;                /* it goes offline: dispatch() is not asked for it any more */
+  u32 leave_tid;
+  u32 started_as;    /* lane in which the running thread started */
+  u32 waited;        /* it had waited for that, for its wait_ns */
+  u32 start_unnoted; /* its start is still to be noted (running.bpf.c) */
   u32 bound_wait; /* somebody may wait in the CPU's own queue; set and cleared under the run queue's lock */
 } __attribute__((aligned(64)));
 
 struct llc_ctx {
   u64 now_v;
+  s32 queued;          /* threads in its queue, as of the last dispatch() that looked */
   struct gs_pace pace; /* how fast now_v goes (balance.h) */
   u32 frame_arrivals;  /* threads that may change CPUs queued in the frame queue so far */
 } __attribute__((aligned(64)));
@@ -85,8 +91,8 @@ void task_join_clock(struct task_ctx* tc, u32 llc);
 u64 task_key(const struct task_struct* p, struct task_ctx* tc, u32 llc, s32 queued, u32 nr_cpus);
 
 /* select_cpu.bpf.c */
-s32 place_urgent_thread(struct task_struct* p __arg_trusted, struct task_ctx* tc, s32 prev_cpu,
-                        bool anywhere);
+s32 place_urgent_thread(struct task_struct* p __arg_trusted, struct task_ctx* tc, s32 prev_cpu, bool anywhere,
+                        u64 now);
 s32 select_cpu(struct task_struct* p, s32 prev_cpu, u64 wake_flags);
 
 /* enqueue.bpf.c, dispatch.bpf.c, running.bpf.c, cpu.bpf.c */
@@ -154,6 +160,37 @@ static __always_inline bool cpu_suits(const struct task_ctx* tc, s32 cpu) {
 
 static __always_inline struct cpu_ctx* this_cpu_ctx(void) {
   return cpu_ctx_of(bpf_get_smp_processor_id());
+}
+
+/*
+ * The time, for callbacks about a thread that leaves this CPU. One switch is up to four of them under one lock
+ * (dispatch, stopping, enqueue, and running of who comes next), and to read the clock costs as much as
+ * everything else in some of them: the first reads it for all.
+ */
+static __always_inline u64 leave_time(struct cpu_ctx* cc, u32 tid) {
+  if (!tid || cc->leave_tid != tid) {
+    cc->leave_ns = bpf_ktime_get_ns();
+    cc->leave_tid = tid;
+  }
+  return cc->leave_ns;
+}
+
+/* For who comes next; the idle thread and those of other classes leave without a word. */
+static __always_inline u64 arrive_time(struct cpu_ctx* cc) {
+  u32 leaves = bpf_get_current_task_btf()->pid;
+  u64 now = leaves && leaves == cc->leave_tid ? cc->leave_ns : bpf_ktime_get_ns();
+
+  cc->leave_tid = 0;
+  return now;
+}
+
+/* Whether any CPU is idle. When none is, to ask the kernel for one costs much more than this. */
+static __always_inline bool any_idle(void) {
+  const struct cpumask* idle = scx_bpf_get_idle_cpumask();
+  bool any = !bpf_cpumask_empty(idle);
+
+  scx_bpf_put_idle_cpumask(idle);
+  return any;
 }
 
 static __always_inline struct llc_ctx* llc_ctx_of(u32 llc) {

@@ -4,6 +4,7 @@
  * and of its LLC's queue, then other LLCs'.
  */
 #include "bpf/sched/ctx.bpf.h"
+#include "bpf/policy/deadline.h"
 #include "bpf/policy/inherit.h"
 #include "bpf/policy/preempt.h"
 #include "bpf/policy/share.h"
@@ -17,31 +18,49 @@ static __always_inline bool serve(u64 dsq) {
   return scx_bpf_dsq_move_to_local(dsq);
 }
 
+static __always_inline u64 slice_among(const struct task_ctx* tc, u32 llc, s32 queued) {
+  return gs_slice(queued, topology.llcs[llc].nr_cpus, tc->weight, tunables.slice_max_ns,
+                  tunables.slice_min_ns, tunables.slice_round_ns);
+}
+
+/* The thread that ran and wants to go on, if others wait. */
+struct rival {
+  u64 key;      /* where it would be in the queue */
+  bool runs_on; /* it wants to go on */
+  bool wins;    /* it comes before the first who may run here */
+};
+
 /*
- * Who comes first in an LLC's queue; of threads in no hurry, one that last ran on this CPU may come near_ns
- * too early. To move a thread takes the locks of two run queues, and it leaves its cache behind.
+ * Serves who comes first in an LLC's queue, unless the rival comes before; of threads in no hurry, one that
+ * last ran on this CPU may come near_ns too early. To move a thread takes the locks of two run queues, and it
+ * leaves its cache behind.
  */
-static __always_inline bool serve_near(u64 dsq, s32 cpu) {
-  s32 queued = scx_bpf_dsq_nr_queued(dsq);
+static __always_inline bool serve_near(u64 dsq, s32 cpu, s32 queued, struct rival* rival) {
+  bool moved = false, compares = rival->runs_on, chooses = true;
   struct task_struct* next;
-  bool moved = false;
   u32 looked_at = 0;
   u64 first = 0;
 
-  if (queued <= 1) return queued > 0 && serve(dsq);
+  if (queued <= 0) return false;
+  if (queued == 1 && !compares) return serve(dsq);
   bpf_for_each(scx_dsq, next, dsq, 0) {
     u64 key = next->scx.dsq_vtime;
-    struct task_ctx* tc;
 
+    if (compares && bpf_cpumask_test_cpu(cpu, next->cpus_ptr)) {
+      rival->wins = gs_before(rival->key, key);
+      if (rival->wins) break;
+      compares = false;
+    }
     if (!looked_at) first = key;
-    if (key - first > tunables.near_ns) break;
-    if (scx_bpf_task_cpu(next) == cpu) {
+    if (chooses && key - first > tunables.near_ns) chooses = false;
+    if (chooses && scx_bpf_task_cpu(next) == cpu) {
       if (looked_at) moved = scx_bpf_dsq_move(COMPAT_ITERATOR, next, SCX_DSQ_LOCAL, 0);
       break;
     }
-    tc = task_ctx_of(next);
-    if (!tc || !gs_may_be_passed(tc->lane, tc->burst_ns) || ++looked_at >= NEAR_LOOKS_AT) break;
+    if (!gs_key_may_be_passed(key)) chooses = false;
+    if ((!chooses && !compares) || ++looked_at >= NEAR_LOOKS_AT) break;
   }
+  if (rival->wins) return false;
   if (moved) count(near);
   return moved || serve(dsq);
 }
@@ -83,6 +102,7 @@ static __always_inline bool balance(u32 own, u64 now) {
 static __always_inline void goes_on(struct task_struct* prev, struct cpu_ctx* cc, u64 slice_ns, u64 now) {
   compat_set_slice(prev, slice_ns);
   cc->slice_end_ns = now + slice_ns;
+  cc->leave_tid = 0;
 }
 
 /* An urgent thread that has run for longer than fits into its frame is urgent no more. */
@@ -139,59 +159,54 @@ static __always_inline bool bound_wait(struct cpu_ctx* cc, s32 cpu) {
   return false;
 }
 
-/* Serves whoever comes first in the CPU's own queue or its LLC's. */
-static __always_inline bool serve_others(struct cpu_ctx* cc, s32 cpu, u32 llc) {
+/* The same where somebody waits in the CPU's own queue too. */
+static __always_inline bool serve_bound(s32 cpu, u32 llc, struct rival* rival) {
   u64 bound_key, key;
+  bool bound = first_key(DSQ_CPU_BIT | cpu, cpu, &bound_key), any = first_key(llc, cpu, &key);
+  bool llc_first = any && (!bound || gs_before(key, bound_key));
 
-  if (!bound_wait(cc, cpu)) return serve_near(llc, cpu);
-  if (scx_bpf_dsq_nr_queued(llc) <= 0) return serve(DSQ_CPU_BIT | cpu);
-  if (first_key(DSQ_CPU_BIT | cpu, cpu, &bound_key) && first_key(llc, cpu, &key) &&
-      gs_before(key, bound_key) && serve(llc))
-    return true;
-  return serve(DSQ_CPU_BIT | cpu) || serve(llc);
+  if (!bound && !any) return false;
+  if (rival->runs_on && gs_before(rival->key, llc_first ? key : bound_key)) {
+    rival->wins = true;
+    return false;
+  }
+  return (llc_first && serve(llc)) || serve(DSQ_CPU_BIT | cpu) || serve(llc);
+}
+
+/* Serves whoever comes first in the CPU's own queue, its LLC's, and who runs here. */
+static __always_inline bool serve_others(struct cpu_ctx* cc, s32 cpu, u32 llc, s32 queued,
+                                         struct rival* rival) {
+  return bound_wait(cc, cpu) ? serve_bound(cpu, llc, rival) : serve_near(llc, cpu, queued, rival);
 }
 
 /*
  * The thread that ran is not in the queue yet. It goes on while its key comes before that of the first who
  * may run here: else two threads of one CPU would take turns, whatever their weights.
  */
-static __always_inline bool keep_other(struct task_struct* prev, struct cpu_ctx* cc, s32 cpu, u32 llc,
-                                       u64 now) {
-  u32 nr_cpus = topology.llcs[llc].nr_cpus;
+static __always_inline struct task_ctx* rival_of(struct task_struct* prev, struct cpu_ctx* cc, u32 llc,
+                                                 s32 queued, u64 now, struct rival* rival) {
   struct task_ctx* tc;
-  bool bound, any;
-  s32 queued;
-  u64 key, next, bound_next;
 
-  if (!prev || !(prev->scx.flags & 1 /* SCX_TASK_QUEUED */)) return false;
-  queued = scx_bpf_dsq_nr_queued(llc);
-  bound = bound_wait(cc, cpu);
+  if (!prev || !(prev->scx.flags & 1 /* SCX_TASK_QUEUED */) || (queued <= 0 && !cc->bound_wait)) return NULL;
   tc = task_ctx_of(prev);
-  if ((queued <= 0 && !bound) || !tc) return false;
-  any = queued > 0 && first_key(llc, cpu, &next);
-  if (bound && first_key(DSQ_CPU_BIT | cpu, cpu, &bound_next) && (!any || gs_before(bound_next, next))) {
-    next = bound_next;
-    any = true;
-  }
+  if (!tc) return NULL;
   task_weigh(prev, tc, now);
   charge(tc, cc, now);
-  key = task_key(prev, tc, llc, queued, nr_cpus);
-  if (!any || !gs_before(key, next)) return false;
-  advance_clock(llc_ctx_of(llc), tc);
-  goes_on(prev, cc,
-          gs_slice(queued, nr_cpus, tc->weight, tunables.slice_max_ns, tunables.slice_min_ns,
-                   tunables.slice_round_ns),
-          now);
-  return true;
+  rival->key = task_key(prev, tc, llc, queued, topology.llcs[llc].nr_cpus);
+  rival->runs_on = true;
+  return tc;
 }
 
 __hidden void dispatch(s32 cpu, struct task_struct* prev) {
   struct cpu_ctx* cc = cpu_ctx_of(cpu);
   u32 llc = cc->llc % GS_MAX_LLCS;
-  u64 now = bpf_ktime_get_ns();
+  u64 now = leave_time(cc, prev ? prev->pid : 0);
+  struct rival rival = {};
+  struct task_ctx* tc;
+  s32 queued;
 
   if (gs_others_are_due(now, cc->others_served_ns, tunables.frame_hog_ns)) {
-    if (serve_others(cc, cpu, llc)) {
+    if (serve_others(cc, cpu, llc, scx_bpf_dsq_nr_queued(llc), &rival)) {
       cc->rescuing = 1;
       count(others_rescued);
       return;
@@ -205,12 +220,29 @@ __hidden void dispatch(s32 cpu, struct task_struct* prev) {
     count(balanced);
     return;
   }
-  if (keep_other(prev, cc, cpu, llc, now)) return;
-  if (serve_others(cc, cpu, llc)) return;
+  queued = scx_bpf_dsq_nr_queued(llc);
+  llc_ctx_of(llc)->queued = queued;
+  tc = rival_of(prev, cc, llc, queued, now, &rival);
+  if (serve_others(cc, cpu, llc, queued, &rival)) return;
+  if (rival.wins && tc) {
+    advance_clock(llc_ctx_of(llc), tc);
+    goes_on(prev, cc, slice_among(tc, llc, queued), now);
+    return;
+  }
   if (topology.nr_llcs > 1 && steal(llc)) {
     count(steals);
     return;
   }
-  /* Nobody waits: it goes on, for a slice of ours instead of the kernel's much longer one. */
-  if (prev && prev->scx.flags & 1 /* SCX_TASK_QUEUED */) goes_on(prev, cc, tunables.slice_max_ns, now);
+  if (!prev || !(prev->scx.flags & 1 /* SCX_TASK_QUEUED */)) {
+    cc->leave_tid = 0;
+    return;
+  }
+  /* Nobody waits: it goes on, for a slice of ours instead of the kernel's much longer one; and the queue's time
+   * with it, or who ran alone would pay for that when others come. */
+  if (!rival.runs_on) {
+    tc = task_ctx_of(prev);
+    if (tc) charge(tc, cc, now);
+  }
+  if (tc) advance_clock(llc_ctx_of(llc), tc);
+  goes_on(prev, cc, tunables.slice_max_ns, now);
 }

@@ -15,6 +15,7 @@ static __always_inline void kick_idle(struct task_struct* p, s32 cpu, bool bound
     if (scx_bpf_test_and_clear_cpu_idle(cpu)) scx_bpf_kick_cpu(cpu, SCX_KICK_IDLE);
     return;
   }
+  if (!any_idle()) return;
   cpu = scx_bpf_pick_idle_cpu(p->cpus_ptr, 0);
   if (cpu >= 0) scx_bpf_kick_cpu(cpu, SCX_KICK_IDLE);
 }
@@ -39,7 +40,7 @@ static __always_inline void enqueue_urgent_thread(struct task_struct* p, struct 
 
   /* Asked for a CPU a moment ago, select_cpu() found none; all others (pinned, pre-empted, slice used) look
    * for one now. */
-  if (!compat_cpu_selected(p, enq_flags)) victim = place_urgent_thread(p, tc, cpu, moves);
+  if (!compat_cpu_selected(p, enq_flags)) victim = place_urgent_thread(p, tc, cpu, moves, now);
   /* For who cannot be put there, that CPU comes to the queue. */
   if (victim >= 0 && (moves || victim == cpu)) {
     count(frame_preemptions);
@@ -56,15 +57,13 @@ static __always_inline void enqueue_urgent_thread(struct task_struct* p, struct 
 }
 
 /* Into the queue of its LLC, or, where it can run on this CPU alone, of the CPU: so that nobody has to look
- * past it. Both are ordered by the LLC's virtual time, and dispatch() takes who comes first in either.
- * Returns how many waited there. */
-static __always_inline s32 enqueue_other(struct task_struct* p, struct task_ctx* tc, struct cpu_ctx* cc,
-                                         s32 cpu, bool bound, u64 enq_flags) {
+ * past it. Both are ordered by the LLC's virtual time, and dispatch() takes who comes first in either. */
+static __always_inline void enqueue_other(struct task_struct* p, struct task_ctx* tc, struct cpu_ctx* cc,
+                                          s32 cpu, bool bound, u64 enq_flags) {
   u32 llc = cc->llc % GS_MAX_LLCS, nr_cpus = topology.llcs[llc].nr_cpus;
-  s32 queued = scx_bpf_dsq_nr_queued(llc);
-  u64 dsq = llc, slice;
+  s32 queued = llc_ctx_of(llc)->queued;
+  u64 dsq = llc, slice, key;
 
-  if (queued < 0) queued = 0;
   if (bound) {
     /* Those of the LLC are shared by all its CPUs. */
     dsq = DSQ_CPU_BIT | cpu;
@@ -74,18 +73,19 @@ static __always_inline s32 enqueue_other(struct task_struct* p, struct task_ctx*
   }
   slice = gs_slice(queued, nr_cpus, tc->weight, tunables.slice_max_ns, tunables.slice_min_ns,
                    tunables.slice_round_ns);
-  scx_bpf_dsq_insert_vtime(p, dsq, slice, task_key(p, tc, llc, queued, nr_cpus), enq_flags);
-  return queued;
+  key = task_key(p, tc, llc, queued, nr_cpus);
+  scx_bpf_dsq_insert_vtime(p, dsq, slice, gs_key_marked(key, gs_may_be_passed(tc->lane, tc->burst_ns)),
+                           enq_flags);
 }
 
 /* Whom a brief urgent thread has pre-empted finishes its slice on this CPU right after that one. It does not
- * wait for it while others are idle: then nobody is queued. */
+ * wait for it while others are idle. */
 static __always_inline bool goes_on_here(struct task_struct* p, struct task_ctx* tc, struct cpu_ctx* cc,
                                          bool wakes) {
   u64 left = tc->slice_left_ns;
 
   tc->slice_left_ns = 0;
-  if (!left || wakes || scx_bpf_dsq_nr_queued(cc->llc) <= 0) return false;
+  if (!left || wakes || any_idle()) return false;
   scx_bpf_dsq_insert(p, SCX_DSQ_LOCAL, left, 0);
   count(slices_kept);
   return true;
@@ -96,13 +96,17 @@ __hidden void enqueue(struct task_struct* p, u64 enq_flags) {
   struct task_ctx* tc = task_ctx_of(p);
   struct cpu_ctx* cc = cpu_ctx_of(cpu);
   bool wakes = compat_enq_wakeup(enq_flags), asked = compat_cpu_selected(p, enq_flags), bound;
-  u64 now = bpf_ktime_get_ns();
-  s32 queued;
+  u64 now;
 
   if (!tc) {
     scx_bpf_dsq_insert(p, SCX_DSQ_GLOBAL, tunables.slice_min_ns, enq_flags);
     return;
   }
+  /* select_cpu() was asked a moment ago; who leaves was in stopping(). */
+  if (!wakes)
+    now = leave_time(cc, p->pid);
+  else
+    now = asked && tc->runnable_ns ? tc->runnable_ns : bpf_ktime_get_ns();
   if (cc->away && compat_bound_to_cpu(p, enq_flags)) {
     scx_bpf_dsq_insert(p, SCX_DSQ_LOCAL_ON | cpu, tunables.slice_min_ns, 0);
     return;
@@ -121,13 +125,13 @@ __hidden void enqueue(struct task_struct* p, u64 enq_flags) {
     enqueue_urgent_thread(p, tc, cpu, enq_flags, now);
   } else if (!goes_on_here(p, tc, cc, wakes)) {
     bound = compat_bound_to_cpu(p, enq_flags);
-    queued = enqueue_other(p, tc, cc, cpu, bound, enq_flags);
+    enqueue_other(p, tc, cc, cpu, bound, enq_flags);
     if (wakes && gs_may_preempt(tc->lane, cc->lane, now - cc->run_start_ns, tunables.preempt_granule_ns)) {
       count(interactive_preemptions);
       scx_bpf_kick_cpu(cpu, SCX_KICK_PREEMPT);
       return;
     }
-    /* Asked a moment ago, no CPU was idle; when nobody else waits, one may have become so since. */
-    if (!asked || queued <= 0) kick_idle(p, cpu, bound);
+    /* Also for who was asked a moment ago: a CPU may have become idle since. */
+    kick_idle(p, cpu, bound);
   }
 }

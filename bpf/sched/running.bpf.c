@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Accounting: a thread starts, a thread stops.
+ *
+ * Somebody waits for an urgent thread: what has to be noted of its start is noted when it stops.
  */
 #include "bpf/sched/ctx.bpf.h"
 #include "bpf/shared/input_times.bpf.h"
@@ -9,24 +11,19 @@
 #include "bpf/policy/inherit.h"
 #include "bpf/policy/preempt.h"
 
-static __always_inline void record_wait(struct task_ctx* tc, u64 now) {
+static __always_inline void count_wait(u32 lane, u64 wait_ns) {
   struct gs_cpu_counters* cpu = counters_here();
-  u64 wait = now - tc->runnable_ns;
-  u32 lane = tc->lane;
 
-  if (!tc->runnable_ns || lane >= GS_WAIT_LANES || gs_before(now, tc->runnable_ns)) return;
-  tc->runnable_ns = 0;
-  tc->wait_ns = wait;
-  tc->wait_avg_ns = gs_ewma4(tc->wait_avg_ns, wait);
-  cpu->waits[lane][gs_histogram_bucket(wait, GS_WAIT_BUCKETS) % GS_WAIT_BUCKETS]++;
-  if (wait > cpu->longest_wait_ns[lane]) cpu->longest_wait_ns[lane] = wait;
+  if (lane >= GS_WAIT_LANES) return;
+  cpu->waits[lane][gs_histogram_bucket(wait_ns, GS_WAIT_BUCKETS) % GS_WAIT_BUCKETS]++;
+  if (wait_ns > cpu->longest_wait_ns[lane]) cpu->longest_wait_ns[lane] = wait_ns;
 }
 
 /* Where it runs, whether it has moved, and whether it has the core for itself. */
-static __always_inline void note_cpu(struct task_ctx* tc, u64 now) {
+static __always_inline void note_cpu(struct task_ctx* tc, bool urgent, u64 now) {
   u32 cpu = bpf_get_smp_processor_id();
 
-  if (!gs_lane_urgent(tc->lane)) {
+  if (!urgent) {
     tc->moves.cpu = cpu;
     return;
   }
@@ -34,11 +31,26 @@ static __always_inline void note_cpu(struct task_ctx* tc, u64 now) {
   if (sibling_lane(cpu) == GS_LANE_NONE && cpu_suits(tc, cpu)) tc->moves.home = cpu;
 }
 
+/* Notes that tc started here at cc->run_start_ns. */
+static __always_inline void note_start(struct task_ctx* tc, struct cpu_ctx* cc) {
+  u32 lane = cc->started_as;
+
+  cc->start_unnoted = 0;
+  if (cc->waited) {
+    tc->wait_avg_ns = gs_ewma4(tc->wait_avg_ns, tc->wait_ns);
+    count_wait(lane, tc->wait_ns);
+  }
+  note_cpu(tc, gs_lane_urgent(lane), cc->run_start_ns);
+  /* A thread that went straight to an idle CPU never got a key: bring its virtual time here now. */
+  task_join_clock(tc, cc->llc);
+  advance_clock(llc_ctx_of(cc->llc), tc);
+}
+
 __hidden void running(struct task_struct* p) {
   struct task_ctx* tc = task_ctx_of(p);
   struct cpu_ctx* cc = this_cpu_ctx();
   struct llc_ctx* llc = llc_ctx_of(cc->llc);
-  u64 now = bpf_ktime_get_ns();
+  u64 now = arrive_time(cc);
 
   cc->run_start_ns = now;
   cc->slice_end_ns = now + p->scx.slice;
@@ -47,14 +59,20 @@ __hidden void running(struct task_struct* p) {
     cc->lane = GS_LANE_NORMAL;
     return;
   }
-  record_wait(tc, now);
-  if (!gs_lane_urgent(tc->lane)) task_weigh(p, tc, now);
+  cc->waited = tc->runnable_ns != 0;
+  if (cc->waited) tc->wait_ns = gs_before(now, tc->runnable_ns) ? 0 : now - tc->runnable_ns;
+  tc->runnable_ns = 0;
+  cc->started_as = tc->lane;
+  cc->start_unnoted = gs_lane_urgent(tc->lane);
+  if (!cc->start_unnoted) {
+    task_weigh(p, tc, now);
+    note_start(tc, cc);
+  }
   if (tc->input_ns) {
     input_reader_runs(tc->game, tc->input_lane, tc->input_ns, now);
     tc->input_ns = 0;
   }
   cc->lane = tc->lane;
-  note_cpu(tc, now);
   if (cc->rescuing) {
     /* Served against the frame lane: nobody takes the CPU from it for this slice. */
     cc->rescuing = 0;
@@ -69,15 +87,13 @@ __hidden void running(struct task_struct* p) {
     if (scx_bpf_dsq_nr_queued(DSQ_FRAME_BIT | cc->llc) > 0)
       scx_bpf_kick_cpu(bpf_get_smp_processor_id(), SCX_KICK_PREEMPT);
   }
-  /* A thread that went straight to an idle CPU never got a key: bring its virtual time here now. */
-  task_join_clock(tc, cc->llc);
-  advance_clock(llc, tc);
 }
 
 /* Charges a thread for what it ran on this CPU since it started or was last charged. */
 __hidden void charge(struct task_ctx* tc, struct cpu_ctx* cc, u64 now) {
   u64 ran = now - cc->run_start_ns;
 
+  if (cc->start_unnoted) note_start(tc, cc);
   cc->run_start_ns = now;
   if (!gs_lane_urgent(tc->lane)) {
     cc->others_ran_ns += ran;
@@ -93,7 +109,7 @@ __hidden void charge(struct task_ctx* tc, struct cpu_ctx* cc, u64 now) {
 __hidden void stopping(struct task_struct* p, bool runnable) {
   struct task_ctx* tc = task_ctx_of(p);
   struct cpu_ctx* cc = this_cpu_ctx();
-  u64 now = bpf_ktime_get_ns();
+  u64 now = leave_time(cc, p->pid);
   u32 taken_by = cc->lane;
 
   cc->lane = GS_LANE_NONE;

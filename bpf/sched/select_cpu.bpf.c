@@ -69,8 +69,7 @@ __noinline int look_for_victim(struct task_struct* p __arg_trusted, struct task_
  * suits it. The choice is claimed, so that of several that wake together each takes another CPU.
  */
 __noinline s32 place_urgent_thread(struct task_struct* p __arg_trusted, struct task_ctx* tc, s32 prev_cpu,
-                                   bool anywhere) {
-  u64 now = bpf_ktime_get_ns();
+                                   bool anywhere, u64 now) {
   u32 llc = cpu_ctx_of(prev_cpu)->llc % GS_MAX_LLCS, nr = topology.nr_llcs, i;
   struct victim best = {.score = 0, .cpu = -1};
 
@@ -99,13 +98,10 @@ __noinline s32 place_urgent_thread(struct task_struct* p __arg_trusted, struct t
 
 /* An idle CPU for an urgent thread without a search: where it stays, or its core when nobody is there. */
 static __always_inline s32 known_cpu(struct task_struct* p, struct task_ctx* tc, s32 prev_cpu, bool stays) {
-  s32 cpu = prev_cpu;
+  s32 cpu = stays ? prev_cpu : tc->moves.home;
 
-  if (!stays) {
-    cpu = tc->moves.home;
-    if (cpu == GS_NO_CPU || cpu_ctx_of(cpu)->lane != GS_LANE_NONE || sibling_lane(cpu) != GS_LANE_NONE)
-      return -1;
-  }
+  if (cpu == GS_NO_CPU || cpu_ctx_of(cpu)->lane != GS_LANE_NONE) return -1;
+  if (!stays && sibling_lane(cpu) != GS_LANE_NONE) return -1;
   if (!bpf_cpumask_test_cpu(cpu, p->cpus_ptr) || !scx_bpf_test_and_clear_cpu_idle(cpu)) return -1;
   if (stays)
     count(stays);
@@ -128,7 +124,7 @@ __hidden s32 select_cpu(struct task_struct* p, s32 prev_cpu, u64 wake_flags) {
   struct cpu_ctx* here = this_cpu_ctx();
   struct task_ctx* tc = task_ctx_of(p);
   u64 now = bpf_ktime_get_ns();
-  bool idle = false, urgent, stays;
+  bool idle = false, any, urgent, stays;
   s32 cpu;
 
   count(wakeups);
@@ -147,19 +143,21 @@ __hidden s32 select_cpu(struct task_struct* p, s32 prev_cpu, u64 wake_flags) {
       return run_urgent_thread(p, prev_cpu, false);
     }
   }
+  any = any_idle();
+  if (!urgent && !any) return prev_cpu;
   cpu = -1;
-  if (topology.nr_for_games && gs_wants_game_cpu(tc->lane, tc->game))
+  if (any && topology.nr_for_games && gs_wants_game_cpu(tc->lane, tc->game))
     cpu = idle_cpu_for_games(p, prev_cpu, wake_flags);
   if (cpu >= 0)
     idle = true;
   else
-    cpu = scx_bpf_select_cpu_dfl(p, prev_cpu, wake_flags, &idle);
+    cpu = any ? scx_bpf_select_cpu_dfl(p, prev_cpu, wake_flags, &idle) : prev_cpu;
   if (idle) {
     count(idle_dispatches);
     scx_bpf_dsq_insert(p, SCX_DSQ_LOCAL, urgent ? tunables.slice_frame_ns : tunables.slice_max_ns, 0);
     return cpu;
   }
   if (!urgent) return cpu;
-  prev_cpu = place_urgent_thread(p, tc, prev_cpu, true);
+  prev_cpu = place_urgent_thread(p, tc, prev_cpu, true, now);
   return prev_cpu < 0 ? cpu : run_urgent_thread(p, prev_cpu, false);
 }

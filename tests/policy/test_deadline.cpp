@@ -106,5 +106,14 @@ TEST(DeadlineKey, KeepsItsOrderAtTheWrap) {
   }
 }
 
+TEST(DeadlineKey, SaysWhetherItsThreadMayBePassedOver) {
+  for (const u64 key : {0ULL, 1ULL, 5 * GS_MSEC, ~0ULL}) {
+    EXPECT_TRUE(gs_key_may_be_passed(gs_key_marked(key, true)));
+    EXPECT_FALSE(gs_key_may_be_passed(gs_key_marked(key, false)));
+    EXPECT_LE(gs_key_marked(key, true) ^ key, 1U) << "and nothing else changes";
+    EXPECT_LE(gs_key_marked(key, false) ^ key, 1U);
+  }
+}
+
 }  // namespace
 }  // namespace gamesched::tests
