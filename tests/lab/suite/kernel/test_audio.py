@@ -7,7 +7,7 @@ import socket
 import subprocess
 import time
 
-from backend import BackendTest, Cells
+from backend import CPUS, BackendTest, Cells, pinned
 from lab import wait_until
 
 RATE = 48000
@@ -269,3 +269,38 @@ class Clients(AudioTest):
         wait_until(lambda: f"no audio thread: {self.signals(client)}", lambda: self.signals(client)["lane"] != AUDIO)
         runs_each_time(0)
         wait_until(lambda: f"an audio thread again: {self.signals(client)}", lambda: self.signals(client)["lane"] == AUDIO)
+
+    def test_POL1_who_only_claims_to_be_an_audio_server_has_half_of_a_cpu(self):
+        """Always urgent by its bursts, which are short, and its sleep, which is shorter; beside it somebody who just computes."""
+        self.attach()
+
+        lies = Cells(1)
+
+        def claim():
+            while not lies[0]:
+                time.sleep(0.01)
+            while True:
+                end_ns = time.thread_time_ns() + 3_000_000
+                while time.thread_time_ns() < end_ns:
+                    pass
+                time.sleep(0.0001)
+
+        def compute():
+            while True:
+                pass
+
+        claims = self.fork(pinned(CPUS[0], claim))
+        self.driver.ask("serve", claims)
+        wait_until("it to be taken for audio", lambda: self.signals(claims).get("lane") == AUDIO)
+        computes = self.fork(pinned(CPUS[0], compute))
+        lies[0] = 1
+
+        def cpu_s(pid):
+            utime, stime = open(f"/proc/{pid}/stat").read().rpartition(")")[2].split()[11:13]
+            return (int(utime) + int(stime)) / os.sysconf("SC_CLK_TCK")
+
+        begin = cpu_s(claims), cpu_s(computes)
+        wait_until("two seconds of that CPU", lambda: cpu_s(claims) + cpu_s(computes) - sum(begin) > 2, interval_s=0.1)
+        had, others = cpu_s(claims) - begin[0], cpu_s(computes) - begin[1]
+        self.assertGreater(others, had / 2, f"it had {had:.2f} s, the other {others:.2f} s")
+        self.assert_still_attached()
