@@ -27,6 +27,17 @@
  *   period 10 ms, distances 10 200 10 10       10 12.5 11.9 11.4
  *   period 20 ms, then 5 5 5 5 5 5 5 ...       17.5 15.3 ... 5.0 after a dozen
  *
+ * An audio thread has half of a CPU, the rest is the others': what it runs is paid off at that rate, and while
+ * it owes too much it is no audio thread. Not the length of a burst decides, nor an average of these: who
+ * was held up (a softirq, a fault, a lock) has several periods to make up for and the device to start anew, and
+ * that is when it needs its CPU most. Half for long is what a program that computes betrays itself by.
+ *
+ *   period 2.7 ms, runs for           owes             audio
+ *   0.3 ms each                       nothing          yes
+ *   20 ms after a hiccup, then 0.3    20 ms, and less  yes
+ *   2 ms each                         50 ms soon       no, as long as it goes on
+ *   without an end                    50 ms            no, from then on
+ *
  * Limits: a program that fills its buffer in one call of many periods is taken at the call's pace.
  */
 #ifndef GS_POLICY_AUDIO_H
@@ -41,6 +52,11 @@
 #define GS_AUDIO_PAUSE_NS GS_SEC
 /* 64 frames at 192 kHz are 0.33 ms: what comes faster is no period. */
 #define GS_AUDIO_PERIOD_MIN_NS (200 * GS_USEC)
+
+/* What may be owed: enough to make up for some hundreds of periods, which takes PipeWire a sixth of one each.
+ * And of an audio server's thread that has no period, what a loaded graph takes in one of 21 ms. */
+#define GS_AUDIO_OWES_NS (50 * GS_MSEC)
+#define GS_AUDIO_SERVER_OWES_NS (5 * GS_MSEC)
 
 enum gs_audio_call {
   GS_AUDIO_NONE = 0,
@@ -69,6 +85,16 @@ GS_POLICY u32 gs_audio_period(u32 period_ns, u64 distance_ns) {
   if (distance_ns < GS_AUDIO_PERIOD_MIN_NS || distance_ns > GS_AUDIO_PAUSE_NS) return period_ns;
   if (!period_ns) return (u32)distance_ns;
   return (u32)gs_ewma4(period_ns, gs_min(gs_max(distance_ns, lowest), highest));
+}
+
+/* When a thread will have paid for what it has run, ran_ns until now included. More than twice of what may be
+ * owed is never asked for: nobody is shut out for long. */
+GS_POLICY u64 gs_audio_paid(u64 paid_ns, u64 now_ns, u64 ran_ns) {
+  return gs_min(gs_max(paid_ns, now_ns - ran_ns) + 2 * ran_ns, now_ns + 2 * GS_AUDIO_OWES_NS);
+}
+
+GS_POLICY bool gs_audio_owes_too_much(u64 paid_ns, u64 now_ns, u64 period_ns) {
+  return paid_ns > now_ns + (period_ns ? GS_AUDIO_OWES_NS : GS_AUDIO_SERVER_OWES_NS);
 }
 
 #endif

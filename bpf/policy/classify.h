@@ -75,9 +75,6 @@ enum gs_evidence {
 /* From the start of gamesched-run to the game's own first steps, and what these compute without a pause. */
 #define GS_LAUNCH_KEEP_NS (GS_SEC / 2)
 #define GS_LAUNCH_BURST_NS (50 * GS_MSEC)
-/* Of a thread of an audio server whose period is not known: a quantum of 1024 at 48 kHz is 21 ms, and a
- * fourth of it what a loaded graph takes. */
-#define GS_AUDIO_BURST_NS (5 * GS_MSEC)
 
 /* What detectors saw: ages in ns, ~0 for never. */
 struct gs_ages {
@@ -87,7 +84,6 @@ struct gs_ages {
 struct gs_facts {
   struct gs_ages ages;
   u64 burst_avg_ns;
-  u64 audio_period_ns; /* 0: not known */
   u64 frame_period_ns; /* its game's; 0: not known */
   u64 burst_floor_ns, interactive_burst_ns;
   bool sched_idle;
@@ -95,6 +91,7 @@ struct gs_facts {
   bool played; /* that game is the one in the foreground, or none is known to be */
   bool window; /* an input window is open, and the game profits */
   bool audio_server;
+  bool audio_owes;   /* it runs for more than an audio thread does (audio.h) */
   bool helps_launch; /* it is waited for by a thread that starts a game */
   bool input_woke;
   bool periodic;
@@ -105,16 +102,11 @@ GS_POLICY u64 gs_age(u64 now, u64 then) {
   return then ? now - then : ~0ULL;
 }
 
-/* An audio thread computes for half a period at the most, the rest is the others'. */
-GS_POLICY bool gs_brief_for_audio(u64 burst_ns, u64 audio_period_ns) {
-  return burst_ns <= (audio_period_ns ? audio_period_ns / 2 : GS_AUDIO_BURST_NS);
-}
-
-/* A thread of an urgent lane has run for burst_ns without sleeping: nobody can be waiting for that. */
-GS_POLICY bool gs_burst_ends_urgency(u32 lane, u64 burst_ns, u64 frame_period_ns, u64 audio_period_ns,
-                                     u64 burst_floor_ns) {
-  if (lane == GS_LANE_GAME_AUDIO || lane == GS_LANE_AUDIO)
-    return burst_ns > gs_max(audio_period_ns, GS_AUDIO_BURST_NS);
+/* A thread of an urgent lane has run for burst_ns without sleeping, or for more than an audio thread has:
+ * nobody can be waiting for that. */
+GS_POLICY bool gs_ends_urgency(u32 lane, u64 burst_ns, bool audio_owes, u64 frame_period_ns,
+                               u64 burst_floor_ns) {
+  if (gs_lane_audio(lane)) return audio_owes;
   return gs_burst_too_long(burst_ns, frame_period_ns, burst_floor_ns);
 }
 
@@ -126,7 +118,7 @@ GS_POLICY u32 gs_evidence(const struct gs_facts* facts, u32 path) {
   if (facts->helps_launch || facts->ages.launch <= GS_LAUNCH_KEEP_NS) evidence |= GS_EVIDENCE_LAUNCH;
   if (facts->ages.flip <= GS_FLIP_KEEP_NS) evidence |= GS_EVIDENCE_FLIP;
   if (facts->named_compositor) evidence |= GS_EVIDENCE_FLIP | GS_EVIDENCE_NAME;
-  if (gs_brief_for_audio(facts->burst_avg_ns, facts->audio_period_ns)) {
+  if (!facts->audio_owes) {
     if (facts->audio_server || facts->ages.audio <= GS_AUDIO_KEEP_NS) evidence |= GS_EVIDENCE_AUDIO;
     if (facts->named_audio) evidence |= GS_EVIDENCE_AUDIO | GS_EVIDENCE_NAME;
   }

@@ -53,6 +53,10 @@ GS_POLICY bool gs_lane_urgent(u32 lane) {
   return lane <= GS_LANE_GAME_NETWORK;
 }
 
+GS_POLICY bool gs_lane_audio(u32 lane) {
+  return lane <= GS_LANE_AUDIO;
+}
+
 /* Whose helpers path.h finds: a frame, or the ear, waits for what this one waits for. */
 GS_POLICY bool gs_lane_leads(u32 lane) {
   return lane == GS_LANE_FRAME || lane == GS_LANE_GAME_AUDIO;

@@ -6,8 +6,9 @@
  * there are CPUs, would starve everybody else.
  *
  * How: two bounds. A thread leaves the lane in mid-burst when it has run for longer than one
- * frame without sleeping: no frame can be waiting for that. And each CPU gives the other lanes
- * slice_min_ns in every frame_hog_ns when one is queued, in a slice that nobody takes from it.
+ * frame without sleeping: no frame can be waiting for that (audio threads: audio.h). And each CPU
+ * gives the other lanes slice_min_ns in every frame_hog_ns when one is queued, in a slice that nobody takes
+ * from it.
  *
  *   frame period 16.7 ms: a burst of 12 ms stays, one of 20 ms leaves the lane
  *   frame_hog 25 ms: a CPU on which the others had less than slice_min for 25 ms next serves them

@@ -96,7 +96,7 @@ s32 place_urgent_thread(struct task_struct* p __arg_trusted, struct task_ctx* tc
 s32 select_cpu(struct task_struct* p, s32 prev_cpu, u64 wake_flags);
 
 /* enqueue.bpf.c, dispatch.bpf.c, running.bpf.c, cpu.bpf.c */
-bool ends_urgency(struct task_ctx* tc, u64 burst_ns);
+bool ends_urgency(struct task_ctx* tc, u64 ran_ns, u64 now);
 void enqueue(struct task_struct* p, u64 enq_flags);
 void dispatch(s32 cpu, struct task_struct* prev);
 void running(struct task_struct* p);

@@ -4,6 +4,7 @@
  * and of its LLC's queue, then other LLCs'.
  */
 #include "bpf/sched/ctx.bpf.h"
+#include "bpf/policy/audio.h"
 #include "bpf/policy/deadline.h"
 #include "bpf/policy/inherit.h"
 #include "bpf/policy/preempt.h"
@@ -105,12 +106,15 @@ static __always_inline void goes_on(struct task_struct* prev, struct cpu_ctx* cc
   cc->leave_tid = 0;
 }
 
-/* An urgent thread that has run for longer than fits into its frame is urgent no more. */
-__hidden bool ends_urgency(struct task_ctx* tc, u64 burst_ns) {
+/* An urgent thread that has run for longer than fits into its frame is urgent no more. ran_ns: what it has not
+ * been charged for yet. */
+__hidden bool ends_urgency(struct task_ctx* tc, u64 ran_ns, u64 now) {
   u64 frame_ns = tc->evidence & GS_EVIDENCE_LAUNCH ? GS_LAUNCH_BURST_NS : game_ctx_of(tc->game)->period_ns;
 
-  if (!gs_burst_ends_urgency(tc->lane, burst_ns, frame_ns, tc->signals.audio_period_ns,
-                             tunables.burst_floor_ns))
+  if (!gs_ends_urgency(tc->lane, tc->burst_ns + ran_ns,
+                       gs_audio_owes_too_much(gs_audio_paid(tc->audio_paid_ns, now, ran_ns), now,
+                                              tc->signals.audio_period_ns),
+                       frame_ns, tunables.burst_floor_ns))
     return false;
   count(burst_demotions);
   tc->lane = GS_LANE_NORMAL;
@@ -118,7 +122,6 @@ __hidden bool ends_urgency(struct task_ctx* tc, u64 burst_ns) {
   tc->frame_until_ns = 0;
   tc->recalls = 0;
   tc->pattern.confidence = 0;
-  tc->signals.audio_ns = 0;
   return true;
 }
 
@@ -128,8 +131,7 @@ static __always_inline bool keep_urgent_thread(struct task_struct* prev, struct 
 
   if (!prev || !gs_lane_urgent(cc->lane) || !(prev->scx.flags & 1 /* SCX_TASK_QUEUED */)) return false;
   tc = task_ctx_of(prev);
-  if (!tc || !gs_lane_urgent(tc->lane) || ends_urgency(tc, tc->burst_ns + (now - cc->run_start_ns)))
-    return false;
+  if (!tc || !gs_lane_urgent(tc->lane) || ends_urgency(tc, now - cc->run_start_ns, now)) return false;
   goes_on(prev, cc, tunables.slice_frame_ns, now);
   return true;
 }

@@ -121,7 +121,7 @@ __hidden void enqueue(struct task_struct* p, u64 enq_flags) {
     }
   }
   if (tc->signals.launch_ns && !wakes) launch_begins(tc, now);
-  if (gs_lane_urgent(tc->lane) && (wakes || !ends_urgency(tc, tc->burst_ns))) {
+  if (gs_lane_urgent(tc->lane) && (wakes || !ends_urgency(tc, 0, now))) {
     enqueue_urgent_thread(p, tc, cpu, enq_flags, now);
   } else if (!goes_on_here(p, tc, cc, wakes)) {
     bound = compat_bound_to_cpu(p, enq_flags);

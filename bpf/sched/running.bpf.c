@@ -6,6 +6,7 @@
  */
 #include "bpf/sched/ctx.bpf.h"
 #include "bpf/shared/input_times.bpf.h"
+#include "bpf/policy/audio.h"
 #include "bpf/policy/deadline.h"
 #include "bpf/policy/histogram.h"
 #include "bpf/policy/inherit.h"
@@ -104,6 +105,8 @@ __hidden void charge(struct task_ctx* tc, struct cpu_ctx* cc, u64 now) {
   }
   tc->vtime += gs_virtual(ran, tc->weight);
   tc->burst_ns += ran;
+  if (tc->signals.audio_ns | tc->signals.named | tc->audio_server)
+    tc->audio_paid_ns = gs_audio_paid(tc->audio_paid_ns, now, ran);
 }
 
 __hidden void stopping(struct task_struct* p, bool runnable) {

@@ -5,6 +5,7 @@
 #include "bpf/sched/ctx.bpf.h"
 #include "bpf/shared/games.bpf.h"
 #include "bpf/shared/maps.bpf.h"
+#include "bpf/policy/audio.h"
 #include "bpf/policy/classify.h"
 #include "bpf/policy/deadline.h"
 #include "bpf/policy/window.h"
@@ -112,7 +113,7 @@ static __always_inline void gather(const struct task_struct* p, const struct tas
   facts->ages.bulk = gs_age(now, signals->bulk_ns);
   facts->ages.launch = gs_age(now, signals->launch_ns);
   facts->burst_avg_ns = tc->burst_avg_ns;
-  facts->audio_period_ns = signals->audio_period_ns;
+  facts->audio_owes = gs_audio_owes_too_much(tc->audio_paid_ns, now, signals->audio_period_ns);
   facts->frame_period_ns = game_ctx_of(tc->game)->period_ns;
   facts->burst_floor_ns = tunables.burst_floor_ns;
   facts->interactive_burst_ns = tunables.interactive_burst_ns;

@@ -75,5 +75,76 @@ TEST(AudioPeriod, StaysInItsBoundsWhateverComes) {
   }
 }
 
+// works(): wakes every period_ms and runs for work_ms; returns at how much of its wake-ups it was an audio thread.
+struct AudioThread {
+  u64 now_ns = GS_SEC, paid_ns = 0, period_ns = 0;
+
+  bool owes() const { return gs_audio_owes_too_much(paid_ns, now_ns, period_ns); }
+  void runs(double ms) {
+    const u64 ran_ns = static_cast<u64>(ms * GS_MSEC);
+    now_ns += ran_ns;
+    paid_ns = gs_audio_paid(paid_ns, now_ns, ran_ns);
+  }
+  double works(double period_ms, double work_ms, int periods) {
+    int audio = 0;
+    period_ns = static_cast<u64>(period_ms * GS_MSEC);
+    for (int i = 0; i < periods; ++i) {
+      audio += !owes();
+      runs(work_ms);
+      now_ns += static_cast<u64>((period_ms - work_ms) * GS_MSEC);
+    }
+    return static_cast<double>(audio) / periods;
+  }
+};
+
+TEST(AudioShare, HalfOfACpuIsItsOwn) {
+  for (const double period_ms : {1.3, 2.7, 21.3, 90.0}) {
+    EXPECT_EQ(AudioThread().works(period_ms, 0.5 * period_ms, 10'000), 1) << period_ms;
+    EXPECT_LT(AudioThread().works(period_ms, 0.75 * period_ms, 10'000), 0.02) << period_ms;
+  }
+}
+
+TEST(AudioShare, WhoMakesUpForAHiccupStaysWhatItIs) {
+  AudioThread thread;
+  thread.works(2.7, 0.3, 100);
+  for (const double late_ms : {4.0, 20.0, 45.0}) {
+    thread.runs(late_ms);
+    EXPECT_FALSE(thread.owes()) << late_ms;
+    EXPECT_EQ(thread.works(2.7, 0.3, 100), 1) << late_ms;
+  }
+}
+
+TEST(AudioShare, WhoComputesIsNoAudioThreadUntilItStops) {
+  AudioThread thread;
+  thread.works(10, 1, 10);
+  thread.runs(60);
+  EXPECT_TRUE(thread.owes());
+  thread.runs(5000);
+  EXPECT_TRUE(thread.owes());
+  thread.now_ns += 60 * GS_MSEC;
+  EXPECT_FALSE(thread.owes()) << "it is not held against it for long";
+}
+
+TEST(AudioShare, OfAServerAThreadWithoutAPeriodHasLess) {
+  AudioThread thread;
+  thread.runs(4);
+  EXPECT_FALSE(thread.owes());
+  thread.runs(2);
+  EXPECT_TRUE(thread.owes());
+}
+
+TEST(AudioShare, NobodyIsShutOutWhateverComes) {
+  Random random(__FILE__, __LINE__);
+  AudioThread thread;
+  thread.period_ns = 10 * GS_MSEC;
+  for (int i = 0; i < 100'000; ++i) {
+    thread.now_ns += random.any() >> random.between(24, 60);
+    const u64 ran_ns = random.any() >> random.between(24, 60);
+    thread.now_ns += ran_ns;
+    thread.paid_ns = gs_audio_paid(thread.paid_ns, thread.now_ns, ran_ns);
+    ASSERT_LE(thread.paid_ns, thread.now_ns + 2 * GS_AUDIO_OWES_NS);
+  }
+}
+
 }  // namespace
 }  // namespace gamesched::tests

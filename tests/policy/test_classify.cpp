@@ -14,7 +14,6 @@ constexpr u64 never = ~0ULL;
 gs_facts nobody() {
   return {.ages = {never, never, never, never, never, never, never, never},
           .burst_avg_ns = 200 * GS_USEC,
-          .audio_period_ns = 0,
           .frame_period_ns = 16'666'667,
           .burst_floor_ns = 8 * GS_MSEC,
           .interactive_burst_ns = GS_MSEC,
@@ -23,6 +22,7 @@ gs_facts nobody() {
           .played = false,
           .window = false,
           .audio_server = false,
+          .audio_owes = false,
           .helps_launch = false,
           .input_woke = false,
           .periodic = false,
@@ -75,12 +75,11 @@ TEST(Classify, AThreadOfTheGameThatIsPlayed) {
        [](auto& f) { f.ages.fence = GS_MSEC, f.burst_avg_ns = 2 * GS_MSEC; }, 0, GS_LANE_NORMAL},
       {"is called RenderThread, and no hook tells", [](auto& f) { f.named_frame = true; }, GS_EVIDENCE_NAME,
        GS_LANE_FRAME},
-      {"audio call-back", [](auto& f) { f.ages.audio = 5 * GS_MSEC, f.audio_period_ns = 5'333'333; },
-       GS_EVIDENCE_AUDIO, GS_LANE_GAME_AUDIO},
+      {"audio call-back", [](auto& f) { f.ages.audio = 5 * GS_MSEC; }, GS_EVIDENCE_AUDIO, GS_LANE_GAME_AUDIO},
       {"the one thread that does everything",
        [](auto& f) {
          f.ages.audio = f.ages.submit = f.ages.net = GS_MSEC;
-         f.audio_period_ns = 10 * GS_MSEC, f.burst_avg_ns = 9 * GS_MSEC;
+         f.audio_owes = true, f.burst_avg_ns = 9 * GS_MSEC;
        },
        GS_EVIDENCE_GPU, GS_LANE_FRAME},
       {"network tick", [](auto& f) { f.ages.net = 16 * GS_MSEC; }, GS_EVIDENCE_NETWORK, GS_LANE_GAME_NETWORK},
@@ -116,11 +115,15 @@ TEST(Classify, AThreadOfNoGame) {
        GS_LANE_COMPOSITOR},
       {"flips, and computes", [](auto& f) { f.ages.flip = GS_MSEC, f.burst_avg_ns = 9 * GS_MSEC; },
        GS_EVIDENCE_FLIP, GS_LANE_NORMAL},
-      {"a player's call-back", [](auto& f) { f.ages.audio = 20 * GS_MSEC, f.audio_period_ns = 21 * GS_MSEC; },
-       GS_EVIDENCE_AUDIO, GS_LANE_AUDIO},
+      {"a player's call-back", [](auto& f) { f.ages.audio = 20 * GS_MSEC; }, GS_EVIDENCE_AUDIO,
+       GS_LANE_AUDIO},
       {"of an audio server", [](auto& f) { f.audio_server = true; }, GS_EVIDENCE_AUDIO, GS_LANE_AUDIO},
-      {"of an audio server, computes", [](auto& f) { f.audio_server = true, f.burst_avg_ns = 6 * GS_MSEC; },
-       0, GS_LANE_NORMAL},
+      {"of an audio server, made up for a hiccup",
+       [](auto& f) { f.audio_server = true, f.burst_avg_ns = 6 * GS_MSEC; }, GS_EVIDENCE_AUDIO,
+       GS_LANE_AUDIO},
+      {"of an audio server, computes",
+       [](auto& f) { f.audio_server = f.audio_owes = true, f.burst_avg_ns = 6 * GS_MSEC; }, 0,
+       GS_LANE_NORMAL},
       {"voice chat", [](auto& f) { f.ages.net = 20 * GS_MSEC; }, GS_EVIDENCE_NETWORK, GS_LANE_NETWORK},
       {"a download", [](auto& f) { f.ages.net = 9 * GS_MSEC, f.ages.bulk = GS_MSEC; }, 0,
        GS_LANE_INTERACTIVE},
@@ -182,10 +185,10 @@ TEST(Classify, WhatThePathFoundIsKept) {
 }
 
 TEST(Classify, ALongBurstEndsUrgency) {
-  EXPECT_FALSE(gs_burst_ends_urgency(GS_LANE_FRAME, 16 * GS_MSEC, 16'666'667, 0, 8 * GS_MSEC));
-  EXPECT_TRUE(gs_burst_ends_urgency(GS_LANE_FRAME, 17 * GS_MSEC, 16'666'667, 0, 8 * GS_MSEC));
-  EXPECT_FALSE(gs_burst_ends_urgency(GS_LANE_GAME_AUDIO, 4 * GS_MSEC, 16'666'667, 3 * GS_MSEC, 8 * GS_MSEC));
-  EXPECT_TRUE(gs_burst_ends_urgency(GS_LANE_AUDIO, 6 * GS_MSEC, 16'666'667, 3 * GS_MSEC, 8 * GS_MSEC));
+  EXPECT_FALSE(gs_ends_urgency(GS_LANE_FRAME, 16 * GS_MSEC, true, 16'666'667, 8 * GS_MSEC));
+  EXPECT_TRUE(gs_ends_urgency(GS_LANE_FRAME, 17 * GS_MSEC, false, 16'666'667, 8 * GS_MSEC));
+  EXPECT_FALSE(gs_ends_urgency(GS_LANE_GAME_AUDIO, 20 * GS_MSEC, false, 16'666'667, 8 * GS_MSEC));
+  EXPECT_TRUE(gs_ends_urgency(GS_LANE_AUDIO, 6 * GS_MSEC, true, 16'666'667, 8 * GS_MSEC));
 }
 
 // Whatever is seen of a thread: who is no game's and neither sounds nor flips is never urgent, and a thread
@@ -198,9 +201,8 @@ TEST(ClassifyProperties, UrgencyIsEarned) {
     gs_facts facts = nobody();
     facts.ages = {age(), age(), age(), age(), age(), age(), age(), age()};
     facts.burst_avg_ns = random.between(0, 40 * GS_MSEC - 1);
-    facts.audio_period_ns = random.between(0, 25 * GS_MSEC - 1);
     facts.sched_idle = maybe(), facts.game = maybe(), facts.played = maybe(), facts.window = maybe();
-    facts.audio_server = maybe(), facts.named_frame = maybe();
+    facts.audio_server = maybe(), facts.audio_owes = maybe(), facts.named_frame = maybe();
     const u32 evidence = gs_evidence(&facts, 0), lane = lane_of(facts);
     ASSERT_LT(lane, GS_NR_LANES);
     if (facts.sched_idle) {
@@ -209,8 +211,12 @@ TEST(ClassifyProperties, UrgencyIsEarned) {
     if (!facts.game && !(evidence & (GS_EVIDENCE_AUDIO | GS_EVIDENCE_FLIP | GS_EVIDENCE_LAUNCH))) {
       ASSERT_FALSE(gs_lane_urgent(lane));
     }
-    if (facts.burst_avg_ns > 17 * GS_MSEC && facts.ages.flip == never && !(evidence & GS_EVIDENCE_LAUNCH)) {
+    if (facts.burst_avg_ns > 17 * GS_MSEC && facts.ages.flip == never &&
+        !(evidence & (GS_EVIDENCE_AUDIO | GS_EVIDENCE_LAUNCH))) {
       ASSERT_FALSE(gs_lane_urgent(lane));
+    }
+    if (facts.audio_owes) {
+      ASSERT_FALSE(gs_lane_audio(lane));
     }
     if (lane == GS_LANE_COMPOSITOR) {
       ASSERT_TRUE(evidence & GS_EVIDENCE_FLIP);

@@ -7,10 +7,11 @@ import socket
 import subprocess
 import time
 
-from backend import BackendTest
+from backend import CPUS, BackendTest, Cells, pinned
 from lab import wait_until
 
 RATE = 48000
+AUDIO = 1  # enum gs_lane
 
 
 def load(*modules):
@@ -204,3 +205,102 @@ class Clients(AudioTest):
                     wait_until("some messages", lambda: int(open(f"/proc/{client}/status").read().split(
                         "voluntary_ctxt_switches:")[1].split()[0]) > 20)
                     self.assertEqual(self.signals(client)["audio"], 0)
+
+    def conversation(self):
+        """A server that wakes its client every 10 ms, with the scheduler attached. Returns the client's pid; what the client shall
+        do, by a call: run for so long at each wake-up, once or from then on; and the lane it was in when that burst ended."""
+        self.attach()
+        event, cells = os.eventfd(0), Cells(3)
+        self.addCleanup(os.close, event)
+        work_ns, repeats, done = range(3)
+
+        def cycle():
+            while True:
+                os.eventfd_write(event, 1)
+                time.sleep(0.01)
+
+        def wait():
+            while True:
+                os.eventfd_read(event)
+                end_ns = time.thread_time_ns() + cells[work_ns]
+                while time.thread_time_ns() < end_ns:
+                    pass
+                if cells[work_ns]:
+                    if not cells[repeats]:
+                        cells[work_ns] = 0
+                        cells[done] += 1
+                        os.read(gate_read, 1)
+
+        gate_read, gate = os.pipe()
+        server, client = self.fork(cycle), self.fork(wait)
+        os.close(gate_read)
+        self.addCleanup(os.close, gate)
+        self.driver.ask("serve", server)
+
+        def runs_once(ms):
+            """Returns its lane after that, while it sleeps."""
+            before = cells[done]
+            cells[repeats] = 0
+            cells[work_ns] = int(ms * 1e6)
+            wait_until("its burst to end", lambda: cells[done] > before and " S " in open(f"/proc/{client}/stat").read())
+            lane = self.signals(client)["lane"]
+            os.write(gate, b"x")
+            return lane
+
+        def runs_each_time(ms):
+            cells[repeats] = 1
+            cells[work_ns] = int(ms * 1e6)
+
+        wait_until(lambda: f"an audio thread: {self.signals(client)}", lambda: self.signals(client).get("lane") == AUDIO)
+        return client, runs_once, runs_each_time
+
+    def test_AU4_a_client_that_makes_up_for_a_hiccup_stays_audio(self):
+        """Held up, it has several periods to do at once; urgent no more, it would be late for all of the next ones."""
+        client, runs_once, _ = self.conversation()
+        for _ in range(3):
+            self.assertEqual(runs_once(20), AUDIO)
+            wait_until(lambda: f"its next period: {self.signals(client)}", lambda: self.signals(client)["lane"] == AUDIO)
+
+    def test_AU4_a_client_that_computes_is_not_audio_until_it_stops(self):
+        client, runs_once, runs_each_time = self.conversation()
+        self.assertNotEqual(runs_once(120), AUDIO)
+        wait_until(lambda: f"forgiveness: {self.signals(client)}", lambda: self.signals(client)["lane"] == AUDIO)
+        runs_each_time(9)
+        wait_until(lambda: f"no audio thread: {self.signals(client)}", lambda: self.signals(client)["lane"] != AUDIO)
+        runs_each_time(0)
+        wait_until(lambda: f"an audio thread again: {self.signals(client)}", lambda: self.signals(client)["lane"] == AUDIO)
+
+    def test_POL1_who_only_claims_to_be_an_audio_server_has_half_of_a_cpu(self):
+        """Always urgent by its bursts, which are short, and its sleep, which is shorter; beside it somebody who just computes."""
+        self.attach()
+
+        lies = Cells(1)
+
+        def claim():
+            while not lies[0]:
+                time.sleep(0.01)
+            while True:
+                end_ns = time.thread_time_ns() + 3_000_000
+                while time.thread_time_ns() < end_ns:
+                    pass
+                time.sleep(0.0001)
+
+        def compute():
+            while True:
+                pass
+
+        claims = self.fork(pinned(CPUS[0], claim))
+        self.driver.ask("serve", claims)
+        wait_until("it to be taken for audio", lambda: self.signals(claims).get("lane") == AUDIO)
+        computes = self.fork(pinned(CPUS[0], compute))
+        lies[0] = 1
+
+        def cpu_s(pid):
+            utime, stime = open(f"/proc/{pid}/stat").read().rpartition(")")[2].split()[11:13]
+            return (int(utime) + int(stime)) / os.sysconf("SC_CLK_TCK")
+
+        begin = cpu_s(claims), cpu_s(computes)
+        wait_until("two seconds of that CPU", lambda: cpu_s(claims) + cpu_s(computes) - sum(begin) > 2, interval_s=0.1)
+        had, others = cpu_s(claims) - begin[0], cpu_s(computes) - begin[1]
+        self.assertGreater(others, had / 2, f"it had {had:.2f} s, the other {others:.2f} s")
+        self.assert_still_attached()
