@@ -4,6 +4,8 @@
 #include <chrono>
 #include <optional>
 
+#include "service/auth/sender.h"
+
 namespace gamesched::auth {
 namespace {
 
@@ -138,7 +140,10 @@ void Authority::watch_sender(PendingId id) {
       "member='NameOwnerChanged',arg0='" +
       pending.caller.name + "',arg2=''";
   pending.sender_watch = bus_.addMatchAsync(
-      match, [this, id](sdbus::Message) { finish(id, Cause::SenderLeft, std::unexpected(left_early())); },
+      match,
+      [this, id](sdbus::Message message) {
+        if (is_from_bus(message)) finish(id, Cause::SenderLeft, std::unexpected(left_early()));
+      },
       [](sdbus::Message) {}, sdbus::return_slot);
 }
 

@@ -106,6 +106,13 @@ class Caller(Worker):
     def __getattr__(self, operation):
         return lambda **arguments: self.ask(op=operation, **arguments)
 
+    def say_it_left(self, name):
+        """Tells the service in the bus's stead that this client has left; the service has heard it then."""
+        service = self.owner_of(name="org.gamesched.Scheduler1")
+        self.signal(destination=service, path="/org/freedesktop/DBus", interface="org.freedesktop.DBus",
+                    name="NameOwnerChanged", words=[name, name, ""])
+        self.get(name="State")
+
 
 def wait_for(condition, what):
     """The first true value of condition()."""
