@@ -184,7 +184,7 @@ Daemon::Daemon(const Options& options, const MakeBackend& make_backend)
   };
   finder_.on_announced = [this](uid_t uid) {
     // Those whom polkit lets register a game.
-    if (uid == 0 || is_at_a_seat(uid)) attachment_.expect_game();
+    if (uid == 0 || authority_.is_known_to_allow(uid) || is_at_a_seat(uid)) attachment_.expect_game();
   };
   backend_->on_foreground = [this](uint32_t slot) { registry_.set_foreground(slot); };
   registry_.on_ended = [this](const games::Game& game, games::EndReason reason) {
@@ -247,6 +247,8 @@ int Daemon::run() {
   // After the name, which one process can have: a second one would take the first one's away.
   if (auto listening = socket_.listen(); !listening) {
     log::warning("Games start slower, over the bus alone: " + listening.error().message);
+  } else {
+    requests_.expect_peers();
   }
   tell_status();
   sd_notify(0, "READY=1");

@@ -4,6 +4,10 @@
 #include <chrono>
 #include <optional>
 
+#include "service/auth/polkit.h"
+#include "service/auth/seat_answers.h"
+#include "service/auth/sender.h"
+
 namespace gamesched::auth {
 namespace {
 
@@ -15,14 +19,6 @@ constexpr std::chrono::seconds driver_timeout{25};
 // descriptor.
 constexpr std::size_t max_identifying = 16;
 
-constexpr uint32_t allow_user_interaction = 1;  // CheckAuthorizationFlags
-
-const char* const authority_interface = "org.freedesktop.PolicyKit1.Authority";
-
-using Details = std::map<std::string, std::string>;
-using Subject = sdbus::Struct<std::string, std::map<std::string, sdbus::Variant>>;
-using Answer = sdbus::Struct<bool, bool, Details>;  // is_authorized, is_challenge, details
-
 Error denied(const std::string& why) {
   return {Error::Code::NotAuthorized, why};
 }
@@ -31,12 +27,9 @@ Error left_early() {
   return denied("The caller left before it was authorized.");
 }
 
-// polkit takes the user as a signed number, and nothing of the process from a number (since its release 124).
-Subject subject_of(const Caller& caller) {
-  using Facts = std::map<std::string, sdbus::Variant>;
-  if (caller.peer == nullptr) return {"system-bus-name", Facts{{"name", sdbus::Variant(caller.name)}}};
-  return {"unix-process", Facts{{"pidfd", sdbus::Variant(sdbus::UnixFd(caller.peer->pidfd.get()))},
-                                {"uid", sdbus::Variant(static_cast<int32_t>(caller.uid))}}};
+polkit::Subject subject_of(const Caller& caller) {
+  return caller.peer == nullptr ? polkit::client(caller.name)
+                                : polkit::process(caller.peer->pidfd.get(), caller.uid);
 }
 
 }  // namespace
@@ -55,14 +48,22 @@ struct Authority::Pending {
 };
 
 Authority::Authority(Loop& loop, sdbus::IConnection& bus)
-    : bus_(bus),
+    : loop_(loop),
+      bus_(bus),
       driver_(sdbus::createProxy(bus, sdbus::ServiceName{"org.freedesktop.DBus"},
                                  sdbus::ObjectPath{"/org/freedesktop/DBus"})),
-      polkit_(sdbus::createProxy(bus, sdbus::ServiceName{"org.freedesktop.PolicyKit1"},
-                                 sdbus::ObjectPath{"/org/freedesktop/PolicyKit1/Authority"})),
+      polkit_(sdbus::createProxy(bus, sdbus::ServiceName{polkit::name}, sdbus::ObjectPath{polkit::path})),
       forget_finished_(loop, [this] { finished_.clear(); }) {}
 
 Authority::~Authority() = default;
+
+void Authority::ask_in_advance(std::string action) {
+  seat_answers_ = std::make_unique<SeatAnswers>(loop_, bus_, std::move(action));
+}
+
+bool Authority::is_known_to_allow(uid_t uid) const {
+  return seat_answers_ && seat_answers_->allows_some(uid);
+}
 
 void Authority::identify(std::string sender, IdentifyDone done) {
   std::size_t& under_way = identifying_[sender];
@@ -89,7 +90,7 @@ void Authority::identify(std::string sender, IdentifyDone done) {
 }
 
 void Authority::check(const Caller& caller, const std::string& action, bool interactive, CheckDone done) {
-  if (caller.uid == 0) {
+  if (caller.uid == 0 || (seat_answers_ && seat_answers_->allows(caller, action))) {
     done({});
     return;
   }
@@ -105,29 +106,30 @@ void Authority::check(const Caller& caller, const std::string& action, bool inte
   // Of a peer it is known when the answer is there.
   if (caller.peer == nullptr) watch_sender(id);
 
-  pending.call = polkit_->callMethodAsync("CheckAuthorization")
-                     .onInterface(authority_interface)
-                     .withTimeout(polkit_timeout)
-                     .withArguments(subject_of(caller), action, Details{},
-                                    interactive ? allow_user_interaction : 0U, pending.cancellation_id)
-                     .uponReplyInvoke([this, id, action](std::optional<sdbus::Error> error, Answer answer) {
-                       if (error) {
-                         // A polkit that does not know a process by its pidfd may know the same client on the bus.
-                         const auto code = pending_.at(id)->caller.peer == nullptr
-                                               ? Error::Code::NotAuthorized
-                                               : Error::Code::System;
-                         finish(id, Cause::Answered,
-                                std::unexpected(Error{
-                                    code, "The authorization service (polkit) gave no answer on " + action +
-                                              " (" + error->getName() + "); is it installed and running?"}));
-                       } else if (!answer.get<0>()) {
-                         finish(id, Cause::Answered,
-                                std::unexpected(denied("You are not allowed to do that (polkit action " +
-                                                       action + "); it takes an active local session.")));
-                       } else {
-                         finish(id, Cause::Answered, {});
-                       }
-                     });
+  pending.call =
+      polkit_->callMethodAsync("CheckAuthorization")
+          .onInterface(polkit::interface)
+          .withTimeout(polkit_timeout)
+          .withArguments(subject_of(caller), action, polkit::Details{},
+                         interactive ? polkit::allow_user_interaction : polkit::no_flags,
+                         pending.cancellation_id)
+          .uponReplyInvoke([this, id, action](std::optional<sdbus::Error> error, polkit::Answer answer) {
+            if (error) {
+              // A polkit that does not know a process by its pidfd may know the same client on the bus.
+              const auto code =
+                  pending_.at(id)->caller.peer == nullptr ? Error::Code::NotAuthorized : Error::Code::System;
+              finish(id, Cause::Answered,
+                     std::unexpected(Error{code, "The authorization service (polkit) gave no answer on " +
+                                                     action + " (" + error->getName() +
+                                                     "); is it installed and running?"}));
+            } else if (!answer.get<0>()) {
+              finish(id, Cause::Answered,
+                     std::unexpected(denied("You are not allowed to do that (polkit action " + action +
+                                            "); it takes an active local session.")));
+            } else {
+              finish(id, Cause::Answered, {});
+            }
+          });
 }
 
 void Authority::watch_sender(PendingId id) {
@@ -138,7 +140,10 @@ void Authority::watch_sender(PendingId id) {
       "member='NameOwnerChanged',arg0='" +
       pending.caller.name + "',arg2=''";
   pending.sender_watch = bus_.addMatchAsync(
-      match, [this, id](sdbus::Message) { finish(id, Cause::SenderLeft, std::unexpected(left_early())); },
+      match,
+      [this, id](sdbus::Message message) {
+        if (is_from_bus(message)) finish(id, Cause::SenderLeft, std::unexpected(left_early()));
+      },
       [](sdbus::Message) {}, sdbus::return_slot);
 }
 
@@ -150,7 +155,7 @@ void Authority::finish(PendingId id, Cause cause, Result<void> outcome) {
     pending->call.cancel();
     // Closes an open password dialog. No answer is waited for.
     polkit_->callMethodAsync("CancelCheckAuthorization")
-        .onInterface(authority_interface)
+        .onInterface(polkit::interface)
         .withArguments(pending->cancellation_id)
         .uponReplyInvoke([](std::optional<sdbus::Error>) {});
   }

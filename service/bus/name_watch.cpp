@@ -4,6 +4,8 @@
 #include <optional>
 #include <utility>
 
+#include "service/auth/sender.h"
+
 namespace gamesched::bus {
 
 NameWatch::NameWatch(Loop& loop, sdbus::IConnection& bus, Gone gone)
@@ -22,7 +24,10 @@ void NameWatch::watch(const std::string& name) {
       "type='signal',sender='org.freedesktop.DBus',interface='org.freedesktop.DBus',"
       "member='NameOwnerChanged',arg0='" +
           name + "',arg2=''",
-      [this, name](sdbus::Message) { left(name); }, [](sdbus::Message) {}, sdbus::return_slot);
+      [this, name](sdbus::Message message) {
+        if (auth::is_from_bus(message)) left(name);
+      },
+      [](sdbus::Message) {}, sdbus::return_slot);
   // Asked after the match: a name that is there for this question leaves under the match's eyes. No answer
   // says nothing: a bus that is gone ends the service.
   driver_->callMethodAsync("NameHasOwner")

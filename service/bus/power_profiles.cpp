@@ -3,6 +3,8 @@
 
 #include <utility>
 
+#include "service/auth/sender.h"
+
 namespace gamesched::bus {
 namespace {
 
@@ -48,6 +50,7 @@ void PowerProfiles::watch() {
       ","
       "arg0='org.freedesktop.UPower.PowerProfiles'",
       [this](sdbus::Message message) {
+        if (!auth::is_from_bus(message)) return;
         std::string name, before, now;
         message >> name >> before >> now;
         cookie_.reset();

@@ -71,6 +71,10 @@ void Requests::register_game(auth::Caller caller, UniqueFd pidfd, games::GameOpt
                                                        .facts = {}}));
 }
 
+void Requests::expect_peers() {
+  authority_.ask_in_advance(register_own);
+}
+
 void Requests::consider(std::shared_ptr<Registration> request) {
   const auto facts = games::inspect(request->pidfd.get());
   if (!facts) return request->reply(std::unexpected(facts.error()));

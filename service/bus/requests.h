@@ -57,6 +57,8 @@ class Requests {
   // Of a caller who is known already, and is asked for no password.
   void register_game(auth::Caller caller, UniqueFd pidfd, games::GameOptions options,
                      Reply<games::GameId> reply);
+  // Such callers may come from now on.
+  void expect_peers();
   void unregister_game(Sender sender, std::string path, Reply<void> reply);
   void set_enabled(Sender sender, bool enabled, Reply<void> reply);
   void set_profile(Sender sender, std::string profile, Reply<void> reply);

@@ -117,6 +117,12 @@ class Caller:
             raise OSError(ctypes.get_errno(), "pidfd_open")
         return fd
 
+    def signal(self, destination, path, interface, name, words=()):
+        """Sends a signal to one client alone, whoever should be its sender."""
+        arguments = GLib.Variant(f"({'s' * len(words)})", words) if words else None
+        self.bus.emit_signal(destination, path, interface, name, arguments)
+        self.bus.flush_sync(None)
+
     def unregister(self, path):
         return self.call(NAME, "UnregisterGame", GLib.Variant("(o)", (path,)))
 
@@ -190,6 +196,11 @@ class Caller:
     def own(self, name):
         reply = self.bus.call_sync("org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", "RequestName",
                                    GLib.Variant("(su)", (name, 0)), None, 0, TIMEOUT_MS, None)
+        return reply.unpack()[0]
+
+    def owner_of(self, name):
+        reply = self.bus.call_sync("org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", "GetNameOwner",
+                                   GLib.Variant("(s)", (name,)), None, 0, TIMEOUT_MS, None)
         return reply.unpack()[0]
 
     def unique_name(self):

@@ -106,8 +106,15 @@ class Caller(Worker):
     def __getattr__(self, operation):
         return lambda **arguments: self.ask(op=operation, **arguments)
 
+    def say_it_left(self, name):
+        """Tells the service in the bus's stead that this client has left; the service has heard it then."""
+        service = self.owner_of(name="org.gamesched.Scheduler1")
+        self.signal(destination=service, path="/org/freedesktop/DBus", interface="org.freedesktop.DBus",
+                    name="NameOwnerChanged", words=[name, name, ""])
+        self.get(name="State")
 
-def wait_for(condition, what):
+
+def wait_for(condition, what, interval_s=0.005):
     """The first true value of condition()."""
     end = time.monotonic() + PATIENCE_S
     while True:
@@ -116,7 +123,7 @@ def wait_for(condition, what):
             return value
         if time.monotonic() > end:
             raise AssertionError(f"waited in vain for: {what}")
-        time.sleep(0.005)
+        time.sleep(interval_s)
 
 
 class BusTest(unittest.TestCase):
@@ -178,11 +185,18 @@ class BusTest(unittest.TestCase):
         self.bus.wait()
 
     def spawn_daemon(self, *arguments, **environment):
-        """Later arguments win."""
+        """Later arguments win. What it sees of systemd-logind is what lies in self.logind."""
+        self.logind = self.folder / "logind" / "systemd"
+        for name in ("seats", "sessions", "users"):
+            (self.logind / name).mkdir(parents=True, exist_ok=True)
+        real = pathlib.Path("/run/systemd")
+        logind = (self.logind, real) if real.is_dir() else (self.logind.parent, real.parent)
         folders = [f"--{option}={self.folder / name}" for option, name in (
             ("config-dir", "config"), ("vendor-config-dir", "vendor"), ("state-dir", "state"), ("runtime-dir", "run"))]
         return subprocess.Popen(
-            [DAEMON, *folders, *arguments], stderr=self.log, user=SERVICE_UID, group=SERVICE_UID, extra_groups=[],
+            ["unshare", "--mount", "--propagation", "private", "sh", "-c", 'mount --bind "$1" "$2"; shift 2; exec "$@"', "sh",
+             *logind, "setpriv", f"--reuid={SERVICE_UID}", f"--regid={SERVICE_UID}", "--clear-groups",
+             DAEMON, *folders, *arguments], stderr=self.log,
             env={**os.environ, "GAMESCHED_FAKE_KERNEL": str(self.folder / "kernel"),
                  "DBUS_SYSTEM_BUS_ADDRESS": self.address, **environment})
 

@@ -3,8 +3,10 @@
 """polkitd.py ADDRESS: a polkitd that answers as told and remembers what it was asked.
 
 A line of JSON in, a line of JSON out:
-  {"answer": "yes" | "no" | "hold" | "error"}   how questions are answered from now on
+  {"answer": "yes" | "no" | "hold" | "error" | "temporary"}   how questions are answered from now on; "temporary": yes,
+                                                since somebody has typed a password a moment ago
   {"release": true | false}                     answers all questions on hold
+  {"changed": 3}                                says so many times that answers may have changed
   {"asked": true}                               the questions so far: [{subject, action, flags, cancelled}]
 """
 
@@ -18,6 +20,7 @@ import gi
 gi.require_version("Gio", "2.0")
 from gi.repository import Gio, GLib  # noqa: E402
 
+PATH, INTERFACE = "/org/freedesktop/PolicyKit1/Authority", "org.freedesktop.PolicyKit1.Authority"
 XML = """
 <node><interface name="org.freedesktop.PolicyKit1.Authority">
   <method name="CheckAuthorization">
@@ -25,12 +28,14 @@ XML = """
     <arg type="u" direction="in"/><arg type="s" direction="in"/><arg type="(bba{ss})" direction="out"/>
   </method>
   <method name="CancelCheckAuthorization"><arg type="s" direction="in"/></method>
+  <signal name="Changed"/>
 </interface></node>
 """
 
 
 class Polkit:
-    def __init__(self):
+    def __init__(self, bus):
+        self.bus = bus
         self.answer = "yes"
         self.held = []
         self.asked = []
@@ -54,11 +59,12 @@ class Polkit:
         elif self.answer == "error":
             invocation.return_dbus_error("org.freedesktop.PolicyKit1.Error.Failed", "it broke")
         else:
-            self.reply(invocation, self.answer == "yes")
+            details = {"polkit.temporary_authorization_id": "tmpauthz0"} if self.answer == "temporary" else {}
+            self.reply(invocation, self.answer != "no", details)
 
     @staticmethod
-    def reply(invocation, allowed):
-        invocation.return_value(GLib.Variant("((bba{ss}))", ((allowed, False, {}),)))
+    def reply(invocation, allowed, details=None):
+        invocation.return_value(GLib.Variant("((bba{ss}))", ((allowed, False, details or {}),)))
 
     def command(self, request):
         if "answer" in request:
@@ -67,17 +73,19 @@ class Polkit:
             for invocation in self.held:
                 self.reply(invocation, request["release"])
             self.held.clear()
+        for _ in range(request.get("changed", 0)):
+            self.bus.emit_signal(None, PATH, INTERFACE, "Changed", None)
         return self.asked
 
 
 def main():
     loop = GLib.MainLoop()
-    polkit = Polkit()
     flags = Gio.DBusConnectionFlags.AUTHENTICATION_CLIENT | Gio.DBusConnectionFlags.MESSAGE_BUS_CONNECTION
     bus = Gio.DBusConnection.new_for_address_sync(sys.argv[1], flags, None, None)
     bus.set_exit_on_close(False)
+    polkit = Polkit(bus)
     interface = Gio.DBusNodeInfo.new_for_xml(XML).interfaces[0]
-    bus.register_object("/org/freedesktop/PolicyKit1/Authority", interface, polkit.handle, None, None)
+    bus.register_object(PATH, interface, polkit.handle, None, None)
     bus.call_sync("org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", "RequestName",
                   GLib.Variant("(su)", ("org.freedesktop.PolicyKit1", 0)), None, 0, 5000, None)
 

@@ -106,6 +106,15 @@ class WhenPolkitIsSlow(BusTest):
         return wait_for(lambda: (lambda asked: asked if len(asked) >= count else None)(self.polkitd.ask(asked=True)),
                         f"{count} questions")
 
+    def test_nobody_but_the_bus_says_that_who_asked_has_left(self):
+        player = self.caller()
+        name = player.unique_name()
+        player.send(op="register")
+        self.questions(1)
+        self.caller().say_it_left(name)
+        self.polkitd.ask(release=True)
+        self.assertRegex(player.receive(), "/game/")
+
     def test_others_are_served_meanwhile(self):
         player = self.caller()
         player.send(op="register")

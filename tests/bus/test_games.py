@@ -208,6 +208,14 @@ class AGame(BusTest):
         wait_for(lambda: set(self.root.objects()) == {path}, "the end of the held game")
         self.assertEqual(self.kernel_games(), {games[2].pid})
 
+    def test_nobody_but_the_bus_says_that_a_registrar_has_left(self):
+        player = self.caller()
+        path = player.register(options={"hold": ("b", True)})
+        stranger = self.caller()
+        stranger.say_it_left(player.unique_name())
+        self.assertIn(path, self.root.objects())
+        self.assertEqual(self.kernel_games(), {player.pid})
+
     def test_registered_with_a_hold_by_one_that_left_at_once_ends(self):
         """The kill falls anywhere: before the call was seen, while it is, after the answer."""
         game = self.process()
