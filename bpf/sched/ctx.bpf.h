@@ -18,6 +18,7 @@
 #include "bpf/policy/classify.h"
 #include "bpf/policy/lane.h"
 #include "bpf/policy/path.h"
+#include "bpf/policy/slice.h"
 #include "bpf/shared/abi.h"
 #include "bpf/shared/task_ctx.h"
 
@@ -182,6 +183,12 @@ static __always_inline u64 arrive_time(struct cpu_ctx* cc) {
 
   cc->leave_tid = 0;
   return now;
+}
+
+/* For a thread where so many wait for nr_cpus CPUs. */
+static __always_inline u64 slice_of(const struct task_ctx* tc, s32 queued, u32 nr_cpus) {
+  return gs_slice(queued, nr_cpus, tc->weight, tunables.slice_max_ns, tunables.slice_min_ns,
+                  tunables.slice_round_ns);
 }
 
 /* Whether any CPU is idle. When none is, to ask the kernel for one costs much more than this. */

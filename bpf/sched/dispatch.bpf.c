@@ -9,7 +9,6 @@
 #include "bpf/policy/inherit.h"
 #include "bpf/policy/preempt.h"
 #include "bpf/policy/share.h"
-#include "bpf/policy/slice.h"
 
 #define NEAR_LOOKS_AT 8
 /* First of the queue that are all bound to other CPUs: rare, and not worth more time. */
@@ -19,9 +18,8 @@ static __always_inline bool serve(u64 dsq) {
   return scx_bpf_dsq_move_to_local(dsq);
 }
 
-static __always_inline u64 slice_among(const struct task_ctx* tc, u32 llc, s32 queued) {
-  return gs_slice(queued, topology.llcs[llc].nr_cpus, tc->weight, tunables.slice_max_ns,
-                  tunables.slice_min_ns, tunables.slice_round_ns);
+static __always_inline bool wants_to_go_on(const struct task_struct* prev) {
+  return prev && prev->scx.flags & 1 /* SCX_TASK_QUEUED */;
 }
 
 /* The thread that ran and wants to go on, if others wait. */
@@ -129,7 +127,7 @@ __hidden bool ends_urgency(struct task_ctx* tc, u64 ran_ns, u64 now) {
 static __always_inline bool keep_urgent_thread(struct task_struct* prev, struct cpu_ctx* cc, u64 now) {
   struct task_ctx* tc;
 
-  if (!prev || !gs_lane_urgent(cc->lane) || !(prev->scx.flags & 1 /* SCX_TASK_QUEUED */)) return false;
+  if (!wants_to_go_on(prev) || !gs_lane_urgent(cc->lane)) return false;
   tc = task_ctx_of(prev);
   if (!tc || !gs_lane_urgent(tc->lane) || ends_urgency(tc, now - cc->run_start_ns, now)) return false;
   goes_on(prev, cc, tunables.slice_frame_ns, now);
@@ -161,7 +159,8 @@ static __always_inline bool bound_wait(struct cpu_ctx* cc, s32 cpu) {
   return false;
 }
 
-/* The same where somebody waits in the CPU's own queue too. */
+/* Serves who comes first in an LLC's queue or in the CPU's own, where somebody waits too, unless the rival comes
+ * before. */
 static __always_inline bool serve_bound(s32 cpu, u32 llc, struct rival* rival) {
   u64 bound_key, key;
   bool bound = first_key(DSQ_CPU_BIT | cpu, cpu, &bound_key), any = first_key(llc, cpu, &key);
@@ -175,21 +174,21 @@ static __always_inline bool serve_bound(s32 cpu, u32 llc, struct rival* rival) {
   return (llc_first && serve(llc)) || serve(DSQ_CPU_BIT | cpu) || serve(llc);
 }
 
-/* Serves whoever comes first in the CPU's own queue, its LLC's, and who runs here. */
 static __always_inline bool serve_others(struct cpu_ctx* cc, s32 cpu, u32 llc, s32 queued,
                                          struct rival* rival) {
   return bound_wait(cc, cpu) ? serve_bound(cpu, llc, rival) : serve_near(llc, cpu, queued, rival);
 }
 
 /*
- * The thread that ran is not in the queue yet. It goes on while its key comes before that of the first who
+ * The thread that ran, as a rival of those who wait; NULL when it does not want to go on, or nobody waits. It is not in
+ * the queue yet, and goes on while its key comes before that of the first who
  * may run here: else two threads of one CPU would take turns, whatever their weights.
  */
 static __always_inline struct task_ctx* rival_of(struct task_struct* prev, struct cpu_ctx* cc, u32 llc,
                                                  s32 queued, u64 now, struct rival* rival) {
   struct task_ctx* tc;
 
-  if (!prev || !(prev->scx.flags & 1 /* SCX_TASK_QUEUED */) || (queued <= 0 && !cc->bound_wait)) return NULL;
+  if (!wants_to_go_on(prev) || (queued <= 0 && !cc->bound_wait)) return NULL;
   tc = task_ctx_of(prev);
   if (!tc) return NULL;
   task_weigh(prev, tc, now);
@@ -228,14 +227,14 @@ __hidden void dispatch(s32 cpu, struct task_struct* prev) {
   if (serve_others(cc, cpu, llc, queued, &rival)) return;
   if (rival.wins && tc) {
     advance_clock(llc_ctx_of(llc), tc);
-    goes_on(prev, cc, slice_among(tc, llc, queued), now);
+    goes_on(prev, cc, slice_of(tc, queued, topology.llcs[llc].nr_cpus), now);
     return;
   }
   if (topology.nr_llcs > 1 && steal(llc)) {
     count(steals);
     return;
   }
-  if (!prev || !(prev->scx.flags & 1 /* SCX_TASK_QUEUED */)) {
+  if (!wants_to_go_on(prev)) {
     cc->leave_tid = 0;
     return;
   }

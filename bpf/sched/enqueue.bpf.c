@@ -6,7 +6,6 @@
 #include "bpf/sched/ctx.bpf.h"
 #include "bpf/policy/deadline.h"
 #include "bpf/policy/preempt.h"
-#include "bpf/policy/slice.h"
 #include "bpf/policy/urgent.h"
 
 /* An idle CPU that may run p is told to look at the queues. */
@@ -71,8 +70,7 @@ static __always_inline void enqueue_other(struct task_struct* p, struct task_ctx
     nr_cpus = 1;
     cc->bound_wait = 1;
   }
-  slice = gs_slice(queued, nr_cpus, tc->weight, tunables.slice_max_ns, tunables.slice_min_ns,
-                   tunables.slice_round_ns);
+  slice = slice_of(tc, queued, nr_cpus);
   key = task_key(p, tc, llc, queued, nr_cpus);
   scx_bpf_dsq_insert_vtime(p, dsq, slice, gs_key_marked(key, gs_may_be_passed(tc->lane, tc->burst_ns)),
                            enq_flags);

@@ -131,6 +131,12 @@ while True:
         self.assert_found(self.play("aplay"), 480, minor_of(self.card))
 
 
+def wake_every_10_ms(event):
+    while True:
+        os.eventfd_write(event, 1)
+        time.sleep(0.01)
+
+
 class Clients(AudioTest):
     """The server's end is played by a process that the daemon takes for an audio server."""
 
@@ -143,9 +149,7 @@ class Clients(AudioTest):
 
                 def cycle():
                     os.read(gate_read, 1)
-                    while True:
-                        os.eventfd_write(event, 1)
-                        time.sleep(0.01)
+                    wake_every_10_ms(event)
 
                 def wait():
                     while True:
@@ -214,11 +218,6 @@ class Clients(AudioTest):
         self.addCleanup(os.close, event)
         work_ns, repeats, done = range(3)
 
-        def cycle():
-            while True:
-                os.eventfd_write(event, 1)
-                time.sleep(0.01)
-
         def wait():
             while True:
                 os.eventfd_read(event)
@@ -232,7 +231,7 @@ class Clients(AudioTest):
                         os.read(gate_read, 1)
 
         gate_read, gate = os.pipe()
-        server, client = self.fork(cycle), self.fork(wait)
+        server, client = self.fork(lambda: wake_every_10_ms(event)), self.fork(wait)
         os.close(gate_read)
         self.addCleanup(os.close, gate)
         self.driver.ask("serve", server)
