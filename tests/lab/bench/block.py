@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import os
 import time
 from collections.abc import Callable
 
@@ -28,11 +29,12 @@ class Machine:
 
     @staticmethod
     def measure(guest: Guest) -> Machine:
-        found = guest.calibrate()
-        per_us = found["iterations_per_us"]
-        costs = Costs(unit_us=UNIT_ITERATIONS / per_us,
-                      child_us=found["empty_child_us"] + CHILD_ITERATIONS / per_us)
-        return Machine(per_us, costs)
+        per_us = guest.calibrate()["iterations_per_us"]
+        unit_us = UNIT_ITERATIONS / per_us
+        # A child is worth the units that the same CPU does instead.
+        units = alone(guest, Load("a hog alone", hogs=1))["hogs"]["units"]
+        children = alone(guest, Load("a fork storm alone", storms=1))["storm"]["children"]
+        return Machine(per_us, Costs(unit_us, unit_us * units / children))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,10 +55,19 @@ class Timing:
     seconds: float = 2.0
 
 
-def background(guest: Guest, load: Load):
+def background(guest: Guest, load: Load, command=lambda argv: argv):
     return guest.run("hogs", "--hogs", load.hogs, "--storm", load.storms,
                      "--sleepers", load.sleepers, "--unit-iterations", UNIT_ITERATIONS,
-                     "--child-iterations", CHILD_ITERATIONS)
+                     "--child-iterations", CHILD_ITERATIONS, command=command)
+
+
+def alone(guest: Guest, load: Load) -> dict:
+    """What one CPU does of a load in a second; the last, for interrupts mostly go to the first."""
+    cpu = max(os.sched_getaffinity(0))
+    with background(guest, load, lambda argv: ["taskset", "--cpu-list", str(cpu), *argv]) as program:
+        program.await_ready()
+        program.go(*interval(Timing(seconds=1)))
+        return program.result()
 
 
 def play(
@@ -91,8 +102,7 @@ def play(
         for program in (game, others[0]):
             program.await_ready()
         rival.started()
-        start_ns = time.monotonic_ns() + int(timing.warmup_s * 1e9)
-        stop_ns = start_ns + int(timing.seconds * 1e9)
+        start_ns, stop_ns = interval(timing)
         for program in (game, *others):
             program.go(start_ns, stop_ns)
         if watch:
@@ -105,6 +115,11 @@ def play(
         wait_until(stop_ns - LAST_LOOK_NS)
         rival.ended()
         return [program.result() for program in (game, *others)]
+
+
+def interval(timing: Timing) -> tuple[int, int]:
+    start_ns = time.monotonic_ns() + int(timing.warmup_s * 1e9)
+    return start_ns, start_ns + int(timing.seconds * 1e9)
 
 
 def wait_until(time_ns: int) -> None:

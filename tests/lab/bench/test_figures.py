@@ -102,6 +102,25 @@ class FramesFigures(unittest.TestCase):
         self.assertFalse(rows["background work, 60 Hz, ours / default"].met())
 
 
+class WorkFigures(unittest.TestCase):
+    def rows(self, default, ours):
+        rivals = {"default": totals(default), "rr": totals(block(units=800)), "ours": totals(ours)}
+        return by_name(figures.work_figures("144 Hz", rivals, "7.3"))
+
+    def test_are_held_to_the_default_where_it_draws_the_frames(self):
+        rows = self.rows(block(missed=5, frames=95), block(units=900))
+        for what in ("background", "streaming"):
+            self.assertIs(rows[f"{what} work, 144 Hz, ours / default"].met(), False)
+
+    def test_are_held_to_real_time_where_the_default_misses_many(self):
+        rows = self.rows(block(missed=50, frames=50), block(units=900))
+        self.assertNotIn("streaming work, 144 Hz, ours / default", rows)
+        self.assertEqual(rows["streaming work, 144 Hz, ours"].value, 1.8)
+        self.assertTrue(rows["background and streaming work, 144 Hz, ours / rr"].met())
+        rows = self.rows(block(missed=50, frames=50), block(units=700))
+        self.assertIs(rows["background and streaming work, 144 Hz, ours / rr"].met(), False)
+
+
 class ClicksFigures(unittest.TestCase):
     def rows(self, rivals, **input_us):
         def of(us):

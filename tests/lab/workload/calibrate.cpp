@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// calibrate: how fast an idle machine works. The figures are passed to the other workloads, so that all
+// calibrate: how fast an idle machine works. The figure is passed to the other workloads, so that all
 // of them do the same number of instructions under every scheduler.
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <iostream>
 #include <limits>
@@ -37,13 +34,7 @@ int main() {
   prepare_process();
   constexpr uint64_t iterations = 1'000'000;  // some milliseconds: the clock's own cost vanishes in it
   const int64_t loop_ns = shortest_ns(5, [] { spin(iterations); });
-  const int64_t child_ns = shortest_ns(20, [] {
-    const pid_t child = fork();
-    if (child == 0) _exit(0);
-    waitpid(child, nullptr, 0);
-  });
   const nlohmann::json result = {
-      {"iterations_per_us", static_cast<double>(iterations) * ns_per_us / static_cast<double>(loop_ns)},
-      {"empty_child_us", static_cast<double>(child_ns) / ns_per_us}};
+      {"iterations_per_us", static_cast<double>(iterations) * ns_per_us / static_cast<double>(loop_ns)}};
   std::cout << result << '\n';
 }

@@ -21,6 +21,13 @@ inline int64_t now_ns() {
   return now.tv_sec * ns_per_s + now.tv_nsec;
 }
 
+// What this thread has had of a CPU.
+inline int64_t cpu_time_ns() {
+  timespec ran{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ran);
+  return ran.tv_sec * ns_per_s + ran.tv_nsec;
+}
+
 // Absolute, so that a late wake-up never shifts the next one.
 inline void sleep_until_ns(int64_t deadline_ns) {
   timespec deadline{.tv_sec = deadline_ns / ns_per_s, .tv_nsec = deadline_ns % ns_per_s};
