@@ -15,7 +15,8 @@
  *   a game's, and on a frame's path (path.h: all GS_EVIDENCE_STARTS
  *   are where such a path begins, others are found from there)        frame
  *   flips, and is no game's                                           compositor
- *   network, of the game that is played                               game network
+ *   network, of the game that is played, or of whom that has just
+ *   spoken to on this machine: it is the game's server                game network
  *   starts a game, has just been started as one, or is waited for
  *   by one (launch.bpf.c)                                             game network
  *   bursts too long to be of the following                            normal
@@ -29,6 +30,8 @@
  *   a browser's, submits at 60 Hz            none: no game        interactive
  *   wlroots' loop, flips, game or no game    flip                 compositor
  *   a download's, 0.2 ms bursts              none: bulk           interactive
+ *   a server's, woken by the game's message  network, answers     game network
+ *   the same, by another player's            network              network
  *
  * A name counts where no hook can tell, and then as what the hook would have seen.
  *
@@ -43,18 +46,19 @@
 
 /* Bits, since several may hold. */
 enum gs_evidence {
-  GS_EVIDENCE_INPUT = 0x1,     /* woken by an input event on this CPU, just now */
-  GS_EVIDENCE_PERIODIC = 0x2,  /* woken by a timer or device at a steady frame-like rate */
-  GS_EVIDENCE_WAKER = 0x4,     /* woke a frame thread that had waited for it */
-  GS_EVIDENCE_PEER = 0x8,      /* woken by a frame thread, done before that one's wait ended */
-  GS_EVIDENCE_GPU = 0x10,      /* gives work to a GPU */
-  GS_EVIDENCE_FLIP = 0x20,     /* puts frames on a screen */
-  GS_EVIDENCE_FENCE = 0x40,    /* waits for a GPU */
-  GS_EVIDENCE_COMMAND = 0x80,  /* commands a GPU of which no more is known */
-  GS_EVIDENCE_AUDIO = 0x100,   /* gives or takes periods of audio, or is an audio server's */
-  GS_EVIDENCE_NETWORK = 0x200, /* holds a live conversation */
-  GS_EVIDENCE_NAME = 0x400,    /* has a known name, and no hook could tell */
-  GS_EVIDENCE_LAUNCH = 0x800,  /* starts a game, has just been started as one, or is waited for by one */
+  GS_EVIDENCE_INPUT = 0x1,      /* woken by an input event on this CPU, just now */
+  GS_EVIDENCE_PERIODIC = 0x2,   /* woken by a timer or device at a steady frame-like rate */
+  GS_EVIDENCE_WAKER = 0x4,      /* woke a frame thread that had waited for it */
+  GS_EVIDENCE_PEER = 0x8,       /* woken by a frame thread, done before that one's wait ended */
+  GS_EVIDENCE_GPU = 0x10,       /* gives work to a GPU */
+  GS_EVIDENCE_FLIP = 0x20,      /* puts frames on a screen */
+  GS_EVIDENCE_FENCE = 0x40,     /* waits for a GPU */
+  GS_EVIDENCE_COMMAND = 0x80,   /* commands a GPU of which no more is known */
+  GS_EVIDENCE_AUDIO = 0x100,    /* gives or takes periods of audio, or is an audio server's */
+  GS_EVIDENCE_NETWORK = 0x200,  /* holds a live conversation */
+  GS_EVIDENCE_NAME = 0x400,     /* has a known name, and no hook could tell */
+  GS_EVIDENCE_LAUNCH = 0x800,   /* starts a game, has just been started as one, or is waited for by one */
+  GS_EVIDENCE_ANSWERS = 0x1000, /* is no game's, and woken by a message of a game's live conversation */
 };
 
 /* Of a game's thread: a frame's path begins here; so it does at a name of a frame's thread. */
@@ -93,6 +97,7 @@ struct gs_facts {
   bool audio_server;
   bool audio_owes;   /* it runs for more than an audio thread does (audio.h) */
   bool helps_launch; /* it is waited for by a thread that starts a game */
+  bool spoken_to;    /* it is no game's, and was woken by what a game's live conversation sends */
   bool input_woke;
   bool periodic;
   bool named_frame, named_compositor, named_audio, named_network; /* by name, where no hook can tell */
@@ -125,7 +130,7 @@ GS_POLICY u32 gs_evidence(const struct gs_facts* facts, u32 path) {
   /* Of one that does both the game's is live, for its answers are waited for; another's can wait. */
   if (brief && facts->ages.net <= GS_NETWORK_KEEP_NS &&
       ((facts->game && facts->played) || facts->ages.bulk > GS_NETWORK_KEEP_NS))
-    evidence |= GS_EVIDENCE_NETWORK;
+    evidence |= facts->spoken_to ? GS_EVIDENCE_NETWORK | GS_EVIDENCE_ANSWERS : GS_EVIDENCE_NETWORK;
   if (brief && facts->named_network) evidence |= GS_EVIDENCE_NETWORK | GS_EVIDENCE_NAME;
   if (!facts->game) return evidence;
   if (facts->input_woke) evidence |= GS_EVIDENCE_INPUT;
@@ -159,7 +164,7 @@ GS_POLICY u32 gs_lane(const struct gs_facts* facts, u32 evidence, bool on_path) 
       !gs_burst_too_long(facts->burst_avg_ns, 0, facts->burst_floor_ns))
     return GS_LANE_COMPOSITOR;
   if (evidence & GS_EVIDENCE_NETWORK && facts->game && facts->played) return GS_LANE_GAME_NETWORK;
-  if (evidence & GS_EVIDENCE_LAUNCH) return GS_LANE_GAME_NETWORK;
+  if (evidence & (GS_EVIDENCE_ANSWERS | GS_EVIDENCE_LAUNCH)) return GS_LANE_GAME_NETWORK;
   if (facts->burst_avg_ns >= facts->interactive_burst_ns) return GS_LANE_NORMAL;
   if (facts->game && facts->window) return GS_LANE_GAME;
   return evidence & GS_EVIDENCE_NETWORK ? GS_LANE_NETWORK : GS_LANE_INTERACTIVE;

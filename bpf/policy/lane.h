@@ -14,7 +14,8 @@
  *   frame         a frame waits for it now (path.h,           the same; among themselves by the frame's end
  *                 pattern.h, window.h, frame.h)               (urgent.h)
  *   compositor    puts frames on the screen                   the same
- *   game network  the game's live conversation; a game        the same
+ *   game network  the game's live conversation, its           the same
+ *                 server's part where that is here; a game
  *                 that is being started
  *   game          the game's other threads with short bursts  an earlier deadline while the player's hand is
  *                                                             on the input

@@ -149,6 +149,18 @@ static __always_inline void gather_of_game(struct task_ctx* tc, struct gs_shared
   if (facts->periodic) count(periodic_wakeups);
 }
 
+/*
+ * In an interrupt: whether the current thread is the game's, and speaks. What is sent to somebody on this machine is
+ * carried there before the sender's call returns, so who is woken by it meanwhile is whom it was sent to. (Another's
+ * packet may come in at that moment: its reader is urgent for once.)
+ */
+static __always_inline bool game_speaks(void) {
+  struct task_struct* current = bpf_get_current_task_btf();
+  struct task_ctx* speaker = current->pid ? task_ctx_of(current) : NULL;
+
+  return speaker && speaker->game && speaker->evidence & GS_EVIDENCE_NETWORK && gs_lane_urgent(speaker->lane);
+}
+
 static __always_inline bool seen_by_a_detector(const struct gs_signals* signals) {
   return signals->submit_ns | signals->command_ns | signals->flip_ns | signals->fence_ns | signals->audio_ns |
          signals->net_ns | signals->bulk_ns | signals->launch_ns | signals->named;
@@ -180,7 +192,10 @@ __noinline u32 task_wakes(struct task_struct* p __arg_trusted, struct task_ctx* 
   }
   by_interrupt = waker_known && compat_in_interrupt();
   gather(p, tc, now, &facts);
-  if (state && tc->game) gather_of_game(tc, state, now, by_interrupt, &facts);
+  if (state && tc->game)
+    gather_of_game(tc, state, now, by_interrupt, &facts);
+  else
+    facts.spoken_to = by_interrupt && tc->signals.net_ns && game_speaks();
   tc->evidence = evidence_of(&facts, path);
   if (facts.game) {
     learn_period(tc, tc->evidence, now);

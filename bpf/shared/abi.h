@@ -142,10 +142,14 @@ struct gs_exec_dir {
   char path[GS_EXEC_DIR];
 };
 
-/* Map exec_budgets: real user -> what gs_budget_take() keeps. */
+/* Map exec_budgets, an array by the low bits of a real user's number: what gs_budget_take() keeps. Of two users with the
+ * same bits whoever comes has a whole budget, so nobody takes another's. */
+#define GS_EXEC_BUDGETS 1024
 struct gs_exec_budget {
   unsigned long long full_at_ns;
   unsigned long long lost_told_ns; /* GS_PROCESS_LOST at most once a second */
+  unsigned int uid;
+  unsigned int unused;
 };
 
 enum gs_process_event_kind {
@@ -170,10 +174,9 @@ struct gs_exec_event {
   unsigned int parent;       /* its thread group */
   unsigned int uid;          /* real user */
   unsigned int game;         /* 0: of none */
-  unsigned int path_bytes;   /* without the final zero */
   unsigned int args_bytes;   /* with the zeros between them; cut at GS_EXEC_ARGS */
-  char comm[16];
-  char path[GS_EXEC_PATH];
+  unsigned int unused;
+  char path[GS_EXEC_PATH]; /* ends with the first zero, or is cut */
   char args[GS_EXEC_ARGS];
 };
 
@@ -282,9 +285,9 @@ _Static_assert(sizeof(struct gs_input_record) == 32, "ring record");
 _Static_assert(sizeof(struct gs_game_state) == 88, "map value");
 _Static_assert(sizeof(struct gs_gpu_card) == 24, "map value");
 _Static_assert(sizeof(struct gs_exec_dir) == 68, "map key");
-_Static_assert(sizeof(struct gs_exec_budget) == 16, "map value");
+_Static_assert(sizeof(struct gs_exec_budget) == 24, "map value");
 _Static_assert(sizeof(struct gs_process_event_header) == 8, "ring record");
-_Static_assert(sizeof(struct gs_exec_event) == 824, "ring record");
+_Static_assert(sizeof(struct gs_exec_event) == 808, "ring record");
 _Static_assert(sizeof(struct gs_event) == 656, "ring record");
 
 #endif

@@ -32,14 +32,14 @@ constexpr std::array<const char*, GS_NR_DETECTOR_COUNTERS> counter_names = {
 #undef COUNTER
 };
 
+}  // namespace
+
 // The coarse clock moves once a tick.
 unsigned long long tick_ns() {
   timespec tick{};
   ::clock_getres(CLOCK_MONOTONIC_COARSE, &tick);
   return static_cast<unsigned long long>(tick.tv_nsec);
 }
-
-}  // namespace
 
 Detectors::Detectors() {
 #define OBJECT(name)    \

@@ -19,6 +19,9 @@
 
 namespace gamesched::kernel {
 
+// How long a tick of the kernel is.
+unsigned long long tick_ns();
+
 class Detectors {
  public:
   Detectors();

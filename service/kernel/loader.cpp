@@ -100,6 +100,7 @@ class KernelBackend final : public Backend {
       return;
     }
     Input::size_maps(process_);
+    *process_.global<unsigned long long>("tick_ns") = tick_ns();
     const Result<void> process = process_.load();
     note("process", process ? process_.attach_programs() : process);
     if (process) input_.share_maps_of(process_, shared_maps);

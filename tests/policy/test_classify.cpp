@@ -125,6 +125,16 @@ TEST(Classify, AThreadOfNoGame) {
        [](auto& f) { f.audio_server = f.audio_owes = true, f.burst_avg_ns = 6 * GS_MSEC; }, 0,
        GS_LANE_NORMAL},
       {"voice chat", [](auto& f) { f.ages.net = 20 * GS_MSEC; }, GS_EVIDENCE_NETWORK, GS_LANE_NETWORK},
+      {"the game's server, woken by its message",
+       [](auto& f) { f.ages.net = 20 * GS_MSEC, f.spoken_to = true; },
+       GS_EVIDENCE_NETWORK | GS_EVIDENCE_ANSWERS, GS_LANE_GAME_NETWORK},
+      {"the same, computes",
+       [](auto& f) { f.ages.net = 20 * GS_MSEC, f.spoken_to = true, f.burst_avg_ns = 2 * GS_MSEC; }, 0,
+       GS_LANE_NORMAL},
+      {"a mirror on this machine that the game downloads from",
+       [](auto& f) { f.ages.net = f.ages.bulk = GS_MSEC, f.spoken_to = true; }, 0, GS_LANE_INTERACTIVE},
+      {"woken while the game speaks, holds no conversation", [](auto& f) { f.spoken_to = true; }, 0,
+       GS_LANE_INTERACTIVE},
       {"a download", [](auto& f) { f.ages.net = 9 * GS_MSEC, f.ages.bulk = GS_MSEC; }, 0,
        GS_LANE_INTERACTIVE},
       {"a download that talks besides", [](auto& f) { f.ages.net = GS_MSEC, f.ages.bulk = 9 * GS_MSEC; }, 0,
@@ -203,12 +213,14 @@ TEST(ClassifyProperties, UrgencyIsEarned) {
     facts.burst_avg_ns = random.between(0, 40 * GS_MSEC - 1);
     facts.sched_idle = maybe(), facts.game = maybe(), facts.played = maybe(), facts.window = maybe();
     facts.audio_server = maybe(), facts.audio_owes = maybe(), facts.named_frame = maybe();
+    facts.spoken_to = !facts.game && maybe();
     const u32 evidence = gs_evidence(&facts, 0), lane = lane_of(facts);
     ASSERT_LT(lane, GS_NR_LANES);
     if (facts.sched_idle) {
       ASSERT_EQ(lane, GS_LANE_BACKGROUND);
     }
-    if (!facts.game && !(evidence & (GS_EVIDENCE_AUDIO | GS_EVIDENCE_FLIP | GS_EVIDENCE_LAUNCH))) {
+    if (!facts.game &&
+        !(evidence & (GS_EVIDENCE_AUDIO | GS_EVIDENCE_FLIP | GS_EVIDENCE_LAUNCH | GS_EVIDENCE_ANSWERS))) {
       ASSERT_FALSE(gs_lane_urgent(lane));
     }
     if (facts.burst_avg_ns > 17 * GS_MSEC && facts.ages.flip == never &&

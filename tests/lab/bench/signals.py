@@ -18,24 +18,33 @@ from loads import FRAME_WORK_US
 from scenarios import Context, compare
 
 HZ = 60
+WAY_MS = 8  # less than a period of the game's messages
 # The smallest quantum with which the idle machine has no xruns is looked for among these, in frames at 48 kHz.
 QUANTA = (64, 128, 256, 512, 1024)
 IDLE_SECONDS = 10
 
 
 def network(context: Context) -> list[Figure]:
-    """The server is another machine in truth: its answer does not wait for a CPU of this one. So it runs above
-    everybody, whoever schedules, and what is measured is the game's own thread."""
-    _, port = context.guest.service("echo", ready_option=False,
-                                    command=lambda argv: ["chrt", "--rr", "50", *argv])
-    load = Load(f"game with a server, {HZ} Hz, 16 hogs + fork storm",
+    return [*round_trip(context, "a server elsewhere", WAY_MS, command=above_all), *round_trip(context, "a server on this machine"),
+            *cost_figures(context)]
+
+
+def above_all(argv: list[str]) -> list[str]:
+    """A server that is another machine in truth: its answer does not wait for a CPU of this one."""
+    return ["chrt", "--rr", "50", *argv]
+
+
+def round_trip(context: Context, server: str, *way, command=lambda argv: argv) -> list[Figure]:
+    """What this machine adds to it; one server for all rivals. The one that is elsewhere keeps a message for the way there
+    and back: after an answer that comes at once the game's thread has hardly slept, and every scheduler lets it go on."""
+    _, port = context.guest.service("echo", *way, ready_option=False, command=command)
+    load = Load(f"game with {server}, {HZ} Hz, 16 hogs + fork storm",
                 game=("--hz", HZ, "--work-us", FRAME_WORK_US[HZ], "--net", port), hogs=16, storms=3)
     totals = compare(context, load)
     trip = {rival: scaled(percentile(t.round_trip_ns, 99), 1000) for rival, t in totals.items()}
     what, kernel = f"round trip p99, {load.name}", context.guest.kernel
     return [*absolute("NET-2", what, "us", trip, kernel),
-            *against("NET-2", what, trip, {DEFAULT: 1 / 5, REALTIME: 1.5}, kernel),
-            *cost_figures(context)]
+            *against("NET-2", what, trip, {DEFAULT: 1 / 5, REALTIME: 1.5}, kernel)]
 
 
 def cost_figures(context: Context) -> list[Figure]:

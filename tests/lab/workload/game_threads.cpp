@@ -79,7 +79,7 @@ void Net::run(const Interval& interval) {
     }
     const int64_t end_ns = now_ns();
     if (counts && answered) {
-      round_trip_.add(end_ns - datagram.sent_ns);
+      round_trip_.add(end_ns - datagram.sent_ns - datagram.way_ns);
       delivery_.add(end_ns - datagram.answered_ns);
     } else if (counts) {
       ++lost_;

@@ -34,7 +34,8 @@ class Audio {
 };
 
 // UDP at 60 Hz to an echo program on the loopback device, which is no part of the game. The echo puts the
-// time of its answer into it, so that the game thread's own delay is told apart from the echo's.
+// time of its answer into it, so that the game thread's own delay is told apart from the echo's. The round trip is
+// without the way: what is left is this machine's.
 class Net {
  public:
   explicit Net(uint16_t echo_port);  // throws std::system_error
@@ -57,6 +58,7 @@ struct Datagram {
   int64_t sequence = 0;
   int64_t sent_ns = 0;
   int64_t answered_ns = 0;
+  int64_t way_ns = 0;  // how long the echo kept it for the way to another machine and back
 };
 
 // Blocks in read() on an evdev device. The latency of an event is from the kernel's time stamp to the

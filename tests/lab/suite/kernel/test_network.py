@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""NET-1, NET-3: network threads by what their sockets carry, between two network namespaces."""
+"""NET-1, NET-2, NET-3: network threads by what their sockets carry, between two network namespaces."""
 
 import ctypes
 import os
@@ -11,7 +11,7 @@ import subprocess
 import time
 
 import uring
-from backend import BackendTest
+from backend import GAME, BackendTest
 from lab import first_line, wait_until
 
 HERE, THERE, PORT = "lab-here", "lab-there", 27015
@@ -205,6 +205,29 @@ class Network(BackendTest):
         ours.close(), theirs.close()
         self.assertLess(self.grown(before, "net_messages"), 100)
         self.assertEqual(self.signals(os.getpid())["net"], 0)
+
+    def test_NET2_a_server_on_this_machine_is_as_urgent_as_the_game_that_spoke_to_it(self):
+        """It is no part of the game. Another one, to which somebody else speaks at the same rate, is not."""
+        servers = [self.server(socket.AF_INET, socket.SOCK_DGRAM, self.echo, port=PORT + at) for at in range(2)]
+        player, _ = [self.client(socket.AF_INET, socket.SOCK_DGRAM, self.converse(60), port=PORT + at) for at in range(2)]
+        self.driver.ask("add", GAME, player)
+        self.attach()
+
+        def facts(tid):
+            known = self.driver.ask("explain", tid)
+            return known["lane"], known["evidence"]
+
+        wait_until(lambda: f"the game's server to be urgent; it is {facts(servers[0])}, the game {facts(player)}",
+                   lambda: facts(servers[0]) == ("game_network", ["network", "answers"]))
+        wait_until(lambda: f"the other to be known; it is {facts(servers[1])}", lambda: "network" in facts(servers[1])[1])
+        before = self.driver.ask("counters")
+        while self.grown(before, "net_messages") < 4 * 60:
+            self.assertNotIn("answers", facts(servers[1])[1])
+            time.sleep(0.01)
+        self.driver.ask("remove", GAME)
+        wait_until(lambda: f"nobody's server to be urgent no more; it is {facts(servers[0])}",
+                   lambda: facts(servers[0])[0] != "game_network")
+        self.assert_still_attached()
 
     def test_NET3_a_conversation_over_tcp_is_live_after_a_while(self):
         def serve(listener):

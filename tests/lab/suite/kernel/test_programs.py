@@ -13,6 +13,7 @@ from lab import wait_until
 
 IGNORED, REPORTED, WATCHED, AUDIO = 1, 2, 4, 8
 PLAYER = 1000
+BUDGETS = 1024  # GS_EXEC_BUDGETS
 
 
 class ProgramsTest(BackendTest):
@@ -68,6 +69,17 @@ class Programs(ProgramsTest):
         [told] = self.told()
         self.assertEqual(sum(len(word) + 1 for word in told["args"]), 513)
 
+    def test_BUS5_a_path_is_told_whole_however_long(self):
+        """The hook reads its beginning, and then the rest."""
+        self.filter(somegame=REPORTED)
+        for length in (63, 64, 65, 200, 255, 270):
+            with self.subTest(length=length):
+                folder = pathlib.Path(f"{self.folder}/{'x' * (length - len(f'{self.folder}//somegame'))}")
+                folder.mkdir()
+                path = shutil.copy(self.program("somegame"), folder)
+                subprocess.run([path], check=True)
+                self.assertEqual([each["path"] for each in self.told()], [str(path)[:256]])
+
     def test_BUS5_a_folder_is_enough(self):
         self.filter(dirs=f"{self.folder}/=1", tool=IGNORED)
         subprocess.run([self.program("anything")], check=True)
@@ -112,9 +124,10 @@ class Programs(ProgramsTest):
         self.assertLess(len(told["programs"]), 600)
         self.assertGreaterEqual(len(told["programs"]), 64)
         self.assertIn(PLAYER, told["lost"])
-        # Another user's budget is whole, and there is room again.
-        subprocess.run([storm], check=True, user=PLAYER + 1)
-        self.assertEqual(len(self.told()), 1)
+        # Other users' budgets are whole, and there is room again.
+        for other in (PLAYER + 1, PLAYER + BUDGETS):
+            subprocess.run([storm], check=True, user=other)
+            self.assertEqual(len(self.told()), 1)
 
     def test_AU2_audio_servers_by_name_in_a_folder_of_the_system(self):
         self.filter(dirs=f"{self.folder}/=2", pipewire=AUDIO)
