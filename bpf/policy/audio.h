@@ -36,7 +36,7 @@
  *   0.3 ms each                       nothing          yes
  *   20 ms after a hiccup, then 0.3    20 ms, and less  yes
  *   2 ms each                         50 ms soon       no, as long as it goes on
- *   without an end                    50 ms            no, from then on
+ *   without an end                    50 ms            no, until it owes less
  *
  * Limits: a program that fills its buffer in one call of many periods is taken at the call's pace.
  */

@@ -115,6 +115,13 @@ GS_POLICY bool gs_ends_urgency(u32 lane, u64 burst_ns, bool audio_owes, u64 fram
   return gs_burst_too_long(burst_ns, frame_period_ns, burst_floor_ns);
 }
 
+/* A thread that gives periods of audio was refused the lane, or lost it, for what it owed, and owes less now. It may
+ * not have slept since: who is always behind never does. */
+GS_POLICY bool gs_is_audio_again(u32 lane, bool audio_server, u64 audio_age_ns, bool audio_owes) {
+  return !gs_lane_urgent(lane) && lane != GS_LANE_BACKGROUND && !audio_owes &&
+         (audio_server || audio_age_ns <= GS_AUDIO_KEEP_NS);
+}
+
 /* `path`: evidence of path.h that still holds. */
 GS_POLICY u32 gs_evidence(const struct gs_facts* facts, u32 path) {
   bool brief = facts->burst_avg_ns < facts->interactive_burst_ns;

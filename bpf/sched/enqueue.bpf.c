@@ -4,6 +4,7 @@
  * has used its slice.
  */
 #include "bpf/sched/ctx.bpf.h"
+#include "bpf/policy/audio.h"
 #include "bpf/policy/deadline.h"
 #include "bpf/policy/preempt.h"
 #include "bpf/policy/urgent.h"
@@ -89,6 +90,13 @@ static __always_inline bool goes_on_here(struct task_struct* p, struct task_ctx*
   return true;
 }
 
+static __always_inline bool is_audio_again(const struct task_ctx* tc, u64 now) {
+  const struct gs_signals* signals = &tc->signals;
+
+  return gs_is_audio_again(tc->lane, tc->audio_server, gs_age(now, signals->audio_ns),
+                           gs_audio_owes_too_much(tc->audio_paid_ns, now, signals->audio_period_ns));
+}
+
 __hidden void enqueue(struct task_struct* p, u64 enq_flags) {
   s32 cpu = scx_bpf_task_cpu(p);
   struct task_ctx* tc = task_ctx_of(p);
@@ -119,6 +127,7 @@ __hidden void enqueue(struct task_struct* p, u64 enq_flags) {
     }
   }
   if (tc->signals.launch_ns && !wakes) launch_begins(tc, now);
+  if (!wakes && is_audio_again(tc, now)) tc->lane = GS_LANE_AUDIO;
   if (gs_lane_urgent(tc->lane) && (wakes || !ends_urgency(tc, 0, now))) {
     enqueue_urgent_thread(p, tc, cpu, enq_flags, now);
   } else if (!goes_on_here(p, tc, cc, wakes)) {

@@ -28,7 +28,7 @@ cmd_bench() {
 			;;
 		--kernel) kernels=${2:?--kernel needs a series: $LAB_KERNELS}; shift 2 ;;
 		--blocks | --seconds | --audio-seconds | --rivals) options+=("$1" "${2:?$1 needs a value}"); shift 2 ;;
-		-*) die "bench: unknown option '$1' (./dev help)" ;;
+		-*) die "bench: unknown option '$1' (./dev bench --help)" ;;
 		*)
 			# Groups and scenarios: of the host's rows there is the group BUS.
 			[ "$host" = yes ] && host=no

@@ -9,7 +9,7 @@ cmd_demo() {
 		case $1 in
 		--json) json=${2:?--json needs a file}; shift 2 ;;
 		--svg) svg=${2:?--svg needs a file}; shift 2 ;;
-		*) die "demo: unknown argument '$1' (./dev help)" ;;
+		*) die "demo: unknown argument '$1' (./dev demo --help)" ;;
 		esac
 	done
 	[ -t 1 ] && live=--live

@@ -28,7 +28,7 @@ cmd_lab() {
 			shift 2
 			;;
 		--) shift; break ;;
-		-*) die "lab: unknown option '$1' (./dev help)" ;;
+		-*) die "lab: unknown option '$1' (./dev lab --help)" ;;
 		*) break ;;
 		esac
 	done

@@ -13,7 +13,6 @@
 
 DEV=${GAMESCHED_DEV_DIR:-$ROOT/.dev}
 SANDBOX=$DEV/sandbox
-mkdir -p "$DEV/stamps" "$DEV/log" "$DEV/run"
 
 say() { printf '\033[1m==>\033[0m %s\n' "$*" >&2; }
 die() {
@@ -29,6 +28,7 @@ key_of() { sha256sum | cut -c1-16; }
 LOCK_FD=
 lock_dev() { # --exclusive|--shared COMMAND
 	[ -z "$LOCK_FD" ] && [ "${GAMESCHED_DEV_LOCKED:-}" = "$DEV" ] && return 0
+	mkdir -p "$DEV/stamps" "$DEV/log" "$DEV/run"
 	[ -n "$LOCK_FD" ] || exec {LOCK_FD}<>"$DEV/lock"
 	if ! flock --nonblock "$1" "$LOCK_FD"; then
 		say "waiting for another command in $DEV: $(head -n 1 "$DEV/lock")"

@@ -37,6 +37,7 @@ void PowerProfiles::watch() {
       "PowerProfiles',"
       "member='ProfileReleased'",
       [this](sdbus::Message message) {
+        if (!auth::is_from(message, holder_)) return;
         uint32_t cookie = 0;
         message >> cookie;
         if (cookie_ != cookie) return;
@@ -91,6 +92,8 @@ void PowerProfiles::settle() {
         } else {
           cookie_ = cookie;
           held_ = profile;
+          const char* const sender = daemon_->getCurrentlyProcessedMessage().getSender();
+          holder_ = sender != nullptr ? sender : "";
         }
         settle();
       });

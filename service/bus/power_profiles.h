@@ -36,6 +36,7 @@ class PowerProfiles {
   std::string wanted_;
   std::string held_;  // as far as known; "" while none
   std::optional<uint32_t> cookie_;
+  std::string holder_;     // the unique name of who gave it: a cookie is easily guessed
   bool busy_ = false;      // a call is under way
   bool given_up_ = false;  // until another wish
 };

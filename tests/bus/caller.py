@@ -117,9 +117,9 @@ class Caller:
             raise OSError(ctypes.get_errno(), "pidfd_open")
         return fd
 
-    def signal(self, destination, path, interface, name, words=()):
-        """Sends a signal to one client alone, whoever should be its sender."""
-        arguments = GLib.Variant(f"({'s' * len(words)})", words) if words else None
+    def signal(self, destination, path, interface, name, words=(), types=None):
+        """Sends a signal to one client alone, whoever should be its sender. `types`: of the words, if they are none."""
+        arguments = GLib.Variant(f"({types or 's' * len(words)})", words) if words else None
         self.bus.emit_signal(destination, path, interface, name, arguments)
         self.bus.flush_sync(None)
 

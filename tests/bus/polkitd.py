@@ -10,15 +10,11 @@ A line of JSON in, a line of JSON out:
   {"asked": true}                               the questions so far: [{subject, action, flags, cancelled}]
 """
 
-import json
 import pathlib
 import re
-import sys
 
-import gi
-
-gi.require_version("Gio", "2.0")
-from gi.repository import Gio, GLib  # noqa: E402
+import fake
+from gi.repository import GLib
 
 PATH, INTERFACE = "/org/freedesktop/PolicyKit1/Authority", "org.freedesktop.PolicyKit1.Authority"
 XML = """
@@ -78,29 +74,5 @@ class Polkit:
         return self.asked
 
 
-def main():
-    loop = GLib.MainLoop()
-    flags = Gio.DBusConnectionFlags.AUTHENTICATION_CLIENT | Gio.DBusConnectionFlags.MESSAGE_BUS_CONNECTION
-    bus = Gio.DBusConnection.new_for_address_sync(sys.argv[1], flags, None, None)
-    bus.set_exit_on_close(False)
-    polkit = Polkit(bus)
-    interface = Gio.DBusNodeInfo.new_for_xml(XML).interfaces[0]
-    bus.register_object(PATH, interface, polkit.handle, None, None)
-    bus.call_sync("org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", "RequestName",
-                  GLib.Variant("(su)", ("org.freedesktop.PolicyKit1", 0)), None, 0, 5000, None)
-
-    def on_line(source, condition):
-        line = sys.stdin.readline()
-        if not line:
-            loop.quit()
-            return False
-        print(json.dumps({"ok": polkit.command(json.loads(line))}), flush=True)
-        return True
-
-    GLib.io_add_watch(sys.stdin.fileno(), GLib.PRIORITY_DEFAULT, GLib.IOCondition.IN | GLib.IOCondition.HUP, on_line)
-    print(json.dumps({"ok": "ready"}), flush=True)
-    loop.run()
-
-
 if __name__ == "__main__":
-    main()
+    fake.run(Polkit, "org.freedesktop.PolicyKit1", PATH, XML)

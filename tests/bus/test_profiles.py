@@ -3,7 +3,8 @@
 
 import unittest
 
-from harness import SOURCES, BusTest, wait_for
+import power_profiles
+from harness import SOURCES, BusTest, Worker, wait_for
 
 SET_PROFILE, HOLD_PROFILE = "org.gamesched.set-profile", "org.gamesched.hold-profile"
 
@@ -135,6 +136,40 @@ class Holds(ProfileTest):
             holders[0].hold_profile(profile="battery", reason="x" * 256, application="y" * 128)
         # One more is beyond the changes that one user may make, before it is beyond its holds.
         self.assert_refused("LimitsExceeded", lambda: [holders[1].hold_profile(profile="battery") for _ in range(9)])
+
+
+class PowerProfile(ProfileTest):
+    """What is held in power-profiles-daemon while a game runs."""
+
+    def setUp(self):
+        super().setUp()
+        self.power = Worker("power_profiles.py", self.address, debug=self.log)
+        self.addCleanup(self.power.kill)
+        self.root.set_profile(profile="battery")
+        self.player = self.caller()
+        self.game = self.player.register()
+        wait_for(lambda: self.power.ask()["holds"] == {"1": "power-saver"}, "the hold")
+
+    def test_is_given_back_with_the_last_game(self):
+        self.player.unregister(path=self.game)
+        wait_for(lambda: self.power.ask()["released"] == [1], "its end")
+
+    def test_that_the_user_ended_is_not_taken_again_before_the_next_game(self):
+        self.power.ask(end=True)
+        self.root.get(name="State")
+        self.player.unregister(path=self.game)
+        self.wait_for_state("standby")
+        self.player.register()
+        wait_for(lambda: self.power.ask()["holds"] == {"2": "power-saver"}, "the next game's hold")
+        self.assertEqual(self.power.ask()["released"], [], "there was nothing to give back")
+
+    def test_is_ended_by_nobody_else(self):
+        for stranger in (self.caller(), self.root):
+            stranger.signal(destination=self.root.owner_of(name="org.gamesched.Scheduler1"), path=power_profiles.PATH,
+                         interface=power_profiles.NAME, name="ProfileReleased", words=[1], types="u")
+            self.root.get(name="State")
+        self.player.unregister(path=self.game)
+        wait_for(lambda: self.power.ask()["released"] == [1], "its end")
 
 
 class WhenPolkitSaysNo(ProfileTest):

@@ -201,6 +201,16 @@ TEST(Classify, ALongBurstEndsUrgency) {
   EXPECT_TRUE(gs_ends_urgency(GS_LANE_AUDIO, 6 * GS_MSEC, true, 16'666'667, 8 * GS_MSEC));
 }
 
+TEST(Classify, AudioThatOwedTooMuchIsAudioAgainOnceItOwesLess) {
+  EXPECT_TRUE(gs_is_audio_again(GS_LANE_NORMAL, true, never, false)) << "a server's";
+  EXPECT_TRUE(gs_is_audio_again(GS_LANE_INTERACTIVE, false, GS_MSEC, false)) << "a player's";
+  EXPECT_FALSE(gs_is_audio_again(GS_LANE_NORMAL, true, GS_MSEC, true)) << "not before";
+  EXPECT_FALSE(gs_is_audio_again(GS_LANE_NORMAL, false, GS_SEC, false)) << "not when it has stopped";
+  EXPECT_FALSE(gs_is_audio_again(GS_LANE_NORMAL, false, never, false)) << "nor who never was";
+  EXPECT_FALSE(gs_is_audio_again(GS_LANE_BACKGROUND, true, GS_MSEC, false));
+  EXPECT_FALSE(gs_is_audio_again(GS_LANE_GAME_AUDIO, true, GS_MSEC, false)) << "it is urgent";
+}
+
 // Whatever is seen of a thread: who is no game's and neither sounds nor flips is never urgent, and a thread
 // that computes without end is never urgent by what detectors saw.
 TEST(ClassifyProperties, UrgencyIsEarned) {

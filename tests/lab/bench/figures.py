@@ -296,6 +296,14 @@ def clicks_figures(load: str, totals: dict[str, Totals], kernel: str, rivals=())
             *against("IN-10", what, event, {rival: INPUT_LIMITS[rival] for rival in rivals}, kernel)]
 
 
+def xrun_figures(what: str, xruns: dict[str, float | None], kernel: str) -> list[Figure]:
+    """None is wanted; where the best there can be has some itself, no more than that."""
+    rows = absolute("AU-6", what, "count", xruns, kernel, 0)
+    if xruns.get(REALTIME):
+        rows += against("AU-6", what, xruns, {REALTIME: 1}, kernel)
+    return rows
+
+
 def rivals_table(totals: dict[str, Totals]) -> str:
     """One row a rival, over all its blocks; work is in % of the default's."""
     base = totals.get(DEFAULT)

@@ -13,6 +13,7 @@ import subprocess
 import tempfile
 import time
 
+import seat
 from block import Load, background
 from figures import (DEFAULT, OURS, Figure, absolute, against, percentile, scaled, work_us)
 from guest import (SCHED_EXT, BenchError, await_condition, await_kernel_state, kernel_ops,
@@ -24,7 +25,6 @@ SERVICE = "gameschedd.service"
 STARTS = 6
 KILLS = 3
 RUNS = 60
-PLAYER = "player"
 # A user may change the games 25 times in 20 seconds; refused ones would be cheaper.
 BETWEEN_RUNS_S = 0.85
 THREADS_AT_KILL = 1000
@@ -84,14 +84,12 @@ def boosted(context: Context) -> list[Figure]:
 
 
 def at_the_seat(*argv: str) -> str:
-    """What a command says that PLAYER runs in a session at the machine's screen, in front."""
+    """What a command says that the player runs in a session at the machine's screen, in front."""
     with tempfile.TemporaryDirectory() as folder:
         os.chmod(folder, 0o755)
         out, err = (pathlib.Path(folder) / name for name in ("out", "err"))
-        done = subprocess.run(
-            ["systemd-run", "--quiet", "--wait", "--collect", f"--uid={PLAYER}", "-pPAMName=login", "-pTTYPath=/dev/tty1",
-             "-pStandardInput=tty", f"-pStandardOutput=truncate:{out}", f"-pStandardError=truncate:{err}", "-EXDG_SEAT=seat0",
-             "-EXDG_VTNR=1", "-EXDG_SESSION_TYPE=tty", "-EXDG_SESSION_CLASS=user", "--", *argv], stdin=subprocess.DEVNULL)
+        done = subprocess.run([*seat.session(seat.PLAYER, out, err, "--quiet", "--wait", "--collect"), *argv],
+                              stdin=subprocess.DEVNULL)
         if done.returncode != 0:
             raise BenchError(f"{' '.join(argv)}: {done.returncode}: {read_or(err, '')}")
         return read_or(out, "")

@@ -22,6 +22,8 @@ WAY_MS = 8  # less than a period of the game's messages
 # The smallest quantum with which the idle machine has no xruns is looked for among these, in frames at 48 kHz.
 QUANTA = (64, 128, 256, 512, 1024)
 IDLE_SECONDS = 10
+PROBE_SECONDS = 20
+OVERLOAD = Load("PipeWire, 16 hogs + fork storm", hogs=16, storms=3)
 
 
 def network(context: Context) -> list[Figure]:
@@ -71,39 +73,62 @@ def servers(context: Context) -> list[Figure]:
 
 
 def audio(context: Context) -> list[Figure]:
-    """PipeWire, WirePlumber and a client that plays, in a user's session without real-time rights; the quantum
-    is the smallest with which the idle machine has no xrun. The rival in real time has all of their threads there, as
-    where rtkit gives them what they ask for: it is the best there can be."""
-    seconds, kernel = context.audio_seconds, context.guest.kernel
-    xruns = {}
+    """PipeWire, WirePlumber and a client that plays, in a user's session without real-time rights. The rival in real
+    time has all of their threads there, as where rtkit gives them what they ask for: it is the best there can be.
+
+    At two quanta: the smallest with which the idle machine has no xrun, where it may well be that nobody is without
+    under overload; and the smallest with which the rival in real time has none there."""
     context.switch.on()
+    rows = []
     with sound.Session() as session:
-        for quantum in QUANTA:
-            session.force_quantum(quantum)
-            idle = session.xruns_in(IDLE_SECONDS)
-            context.screen.say(f"  idle machine, quantum {quantum}: {idle} xruns in {IDLE_SECONDS} s")
-            if idle == 0:
-                break
-        else:
+        idle = smallest_quantum(context, session, QUANTA, "idle machine", lambda: session.xruns_in(IDLE_SECONDS))
+        if not idle:
             raise BenchError("PipeWire has xruns on the idle machine with every quantum: is the host's clock its own?")
-        load = Load("PipeWire, 16 hogs + fork storm", hogs=16, storms=3)
-        for rival in context.rivals:
-            if rival.name not in (DEFAULT, REALTIME, OURS):
-                continue
-            rival.prepare()
-            with (session.realtime() if rival.name == REALTIME else contextlib.nullcontext(),
-                  background(context.guest, load) as hogs):
-                hogs.await_ready()
-                if rival.name == OURS:
-                    with small_game(context):
-                        rival.started()
-                        xruns[rival.name] = measured(session, hogs, seconds)
-                        rival.ended()
-                else:
-                    xruns[rival.name] = measured(session, hogs, seconds)
-            context.screen.say(f"  {rival.label}: {xruns[rival.name]} xruns in {seconds:g} s")
-    return absolute("AU-6", f"xruns of PipeWire in {seconds:g} s, quantum {quantum}, {load.name}", "count", xruns,
-                    kernel, 0) + servers(context)
+        rows += audio_at(context, session, idle)
+        realtime = next((rival for rival in context.rivals if rival.name == REALTIME), None)
+        if not realtime:
+            return rows + servers(context)
+        busy = smallest_quantum(context, session, [quantum for quantum in QUANTA if quantum >= idle], realtime.label,
+                                lambda: under_overload(context, session, realtime, PROBE_SECONDS))
+        if busy and busy != idle:
+            rows += audio_at(context, session, busy)
+    return rows + servers(context)
+
+
+def smallest_quantum(context: Context, session, quanta, what: str, xruns) -> int | None:
+    """The first with which there is no xrun."""
+    for quantum in quanta:
+        session.force_quantum(quantum)
+        count = xruns()
+        context.screen.say(f"  {what}, quantum {quantum}: {count} xruns")
+        if count == 0:
+            return quantum
+    return None
+
+
+def audio_at(context: Context, session, quantum: int) -> list[Figure]:
+    seconds, xruns = context.audio_seconds, {}
+    session.force_quantum(quantum)
+    for rival in context.rivals:
+        if rival.name in (DEFAULT, REALTIME, OURS):
+            xruns[rival.name] = under_overload(context, session, rival, seconds)
+            context.screen.say(f"  {rival.label}, quantum {quantum}: {xruns[rival.name]} xruns in {seconds:g} s")
+    return figures.xrun_figures(f"xruns of PipeWire in {seconds:g} s, quantum {quantum}, {OVERLOAD.name}", xruns,
+                                context.guest.kernel)
+
+
+def under_overload(context: Context, session, rival, seconds: float) -> int:
+    rival.prepare()
+    with (session.realtime() if rival.name == REALTIME else contextlib.nullcontext(),
+          background(context.guest, OVERLOAD) as hogs):
+        hogs.await_ready()
+        if rival.name != OURS:
+            return measured(session, hogs, seconds)
+        with small_game(context):
+            rival.started()
+            count = measured(session, hogs, seconds)
+            rival.ended()
+            return count
 
 
 def measured(session, hogs, seconds: float) -> int:

@@ -146,6 +146,18 @@ class ClicksFigures(unittest.TestCase):
         self.assertEqual(len(rows), 2)
 
 
+class XrunFigures(unittest.TestCase):
+    def test_hold_ours_to_none(self):
+        rows = by_name(figures.xrun_figures("xruns", {"default": 900, "rr": 0, "ours": 1}, "7.3"))
+        self.assertFalse(rows["xruns, ours"].met())
+        self.assertEqual(len(rows), 3)
+
+    def test_where_real_time_has_some_too_hold_ours_to_as_many(self):
+        rows = by_name(figures.xrun_figures("xruns", {"default": 900, "rr": 10, "ours": 9}, "7.3"))
+        self.assertFalse(rows["xruns, ours"].met(), "none is wanted all the same")
+        self.assertTrue(rows["xruns, ours / rr"].met())
+
+
 class ATable(unittest.TestCase):
     def test_aligns_numbers_to_the_right(self):
         self.assertEqual(figures.table(["a", "n"], [["xyz", "1"], ["x", "100"]]),

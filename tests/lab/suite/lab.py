@@ -13,12 +13,15 @@ import re
 import select
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 import unittest
 
 PROGRAMS = pathlib.Path(os.environ.get("LAB_PROGRAMS", "/usr/libexec/gamesched-tests"))
 SCHED_EXT = pathlib.Path("/sys/kernel/sched_ext")
+
+sys.path.append(str(PROGRAMS))  # beside the bench, some of whose modules tests use too
 
 # Far beyond what anything takes here, on a host that does something else too.
 PATIENCE_S = 60

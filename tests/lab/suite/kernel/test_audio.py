@@ -269,6 +269,32 @@ class Clients(AudioTest):
         runs_each_time(0)
         wait_until(lambda: f"an audio thread again: {self.signals(client)}", lambda: self.signals(client)["lane"] == AUDIO)
 
+    def test_AU4_a_server_that_is_behind_is_audio_again_once_it_owes_less(self):
+        """It never sleeps, so nobody looks at it as at one that wakes."""
+        self.attach()
+
+        behind = Cells(1)
+
+        def serve():
+            while not behind[0]:
+                time.sleep(0.01)
+            while True:
+                pass
+
+        def compute():
+            while True:
+                pass
+
+        server = self.fork(pinned(CPUS[0], serve))
+        self.driver.ask("serve", server)
+        wait_until("it to be taken for audio", lambda: self.signals(server).get("lane") == AUDIO)
+        for _ in range(3):  # else its fair share alone is the half of a CPU that it may have
+            self.fork(pinned(CPUS[0], compute))
+        behind[0] = 1
+        for _ in range(3):
+            wait_until(lambda: f"no audio thread: {self.signals(server)}", lambda: self.signals(server)["lane"] != AUDIO)
+            wait_until(lambda: f"an audio thread again: {self.signals(server)}", lambda: self.signals(server)["lane"] == AUDIO)
+
     def test_POL1_who_only_claims_to_be_an_audio_server_has_half_of_a_cpu(self):
         """Always urgent by its bursts, which are short, and its sleep, which is shorter; beside it somebody who just computes."""
         self.attach()

@@ -12,14 +12,15 @@ import time
 import dbus
 import dbus.bus
 
-from lab import LabTest, become_realtime, kernel_ops, kernel_state, wait_until
+from lab import LabTest, become_realtime, kernel_ops, kernel_state, wait_until  # first: it knows where seat.py lies
+import seat
 
 UNIT = "gameschedd.service"
 BUS_NAME = "org.gamesched.Scheduler1"
 OBJECT = "/org/gamesched/Scheduler1"
 CONFIG = pathlib.Path("/etc/gamesched")
 DROP_INS = pathlib.Path(f"/run/systemd/system/{UNIT}.d")
-PLAYER = "player"
+PLAYER = seat.PLAYER
 
 
 def run(*argv, check=True, **options):
@@ -230,10 +231,8 @@ class Session:
         self.unit, self.user = f"{name}.service", user
         self.out, self.err = test.scratch() / "out", test.scratch() / "err"
         run("systemctl", "reset-failed", self.unit, check=False)
-        run("systemd-run", f"--unit={name}", "--service-type=exec", f"--uid={user}", "--remain-after-exit",
-            "-pPAMName=login", f"-pTTYPath=/dev/tty{vt}", "-pStandardInput=tty", f"-pStandardOutput=truncate:{self.out}",
-            f"-pStandardError=truncate:{self.err}", "-EXDG_SEAT=seat0", f"-EXDG_VTNR={vt}", "-EXDG_SESSION_TYPE=tty",
-            "-EXDG_SESSION_CLASS=user", "--", *argv)
+        run(*seat.session(user, self.out, self.err, f"--unit={name}", "--service-type=exec", "--remain-after-exit", vt=vt),
+            *argv)
         if vt != 1:
             test.addCleanup(show_terminal, 1)  # or nobody is at the screen for the tests that come
         test.addCleanup(self.close)

@@ -2,13 +2,10 @@
 """AU-1, AU-2, AU-4: PipeWire and WirePlumber as a user's own, with a client that plays."""
 
 import os
-import sys
 
-from lab import PROGRAMS, Driver, wait_until
+from lab import Driver, wait_until  # first: it knows where sound.py lies
+import sound
 from service import ServiceTest, audio_servers_among
-
-sys.path.append(str(PROGRAMS))
-import sound  # noqa: E402, beside the bench, which uses it too
 
 
 def threads_of(process):
