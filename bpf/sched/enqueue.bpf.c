@@ -93,6 +93,7 @@ static __always_inline bool goes_on_here(struct task_struct* p, struct task_ctx*
 static __always_inline bool is_audio_again(const struct task_ctx* tc, u64 now) {
   const struct gs_signals* signals = &tc->signals;
 
+  if (!(signals->audio_ns | tc->audio_server)) return false;
   return gs_is_audio_again(tc->lane, tc->audio_server, gs_age(now, signals->audio_ns),
                            gs_audio_owes_too_much(tc->audio_paid_ns, now, signals->audio_period_ns));
 }
