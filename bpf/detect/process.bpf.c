@@ -16,8 +16,8 @@
  * is told is what /proc tells everybody: path, arguments, parent, user. The environment, which is its user's
  * secret, is not read.
  *
- * A path is read eight bytes at a time, with whatever follows its end; the kernel reads a string byte by byte, which
- * was a third of all that a start cost.
+ * A path is read eight bytes at a time, with whatever follows its end: as a string the kernel would read it byte by
+ * byte.
  *
  * Audio servers are entered here, before their first period.
  */

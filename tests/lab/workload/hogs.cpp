@@ -68,7 +68,8 @@ int64_t waited_ns(int64_t most_ns) {
   std::ifstream file("/proc/self/schedstat");
   int64_t ran_ns = 0;
   int64_t delay_ns = 0;
-  return file >> ran_ns >> delay_ns && ran_ns > 0 ? std::min(delay_ns, most_ns) : most_ns;
+  int64_t turns = 0;  // 0: it keeps no such record; what it ran may be 0 in a first turn
+  return file >> ran_ns >> delay_ns >> turns && turns > 0 ? std::min(delay_ns, most_ns) : most_ns;
 }
 
 // A fork takes long enough for its parent to be sent off a CPU in the middle, after or before the child can run:
