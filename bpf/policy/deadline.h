@@ -18,6 +18,18 @@
  * is lowered to now_v + wait_max, so a thread of tiny weight waits long, but not
  * without bound.
  *
+ * now_v follows who came by it: an urgent thread runs without waiting for its turn, and would take everybody's
+ * floor with it; so each of its bursts begins at now_v at the latest. And threads that may run on one CPU alone may all
+ * get less than others of their LLC: the same floor for each of them would make them equal, whatever their weights. So
+ * the time of their queue is that of the LLC, less what they are behind together, and goes back when one that has not
+ * slept would be lifted.
+ *
+ *   two bound to a CPU, weights 100 and 300, beside one alone on another: the LLC's time goes by a second each second,
+ *   theirs by a quarter of that
+ *
+ * Limit: threads of some of an LLC's CPUs, but more than one, wait in its queue. Where they get less than the rest for
+ * long, they become equal.
+ *
  *   lag_max = 4 ms, burst_max = 4 ms, wait_max = 40 ms, now_v = 1000 ms
  *   vtime     burst   weight   key
  *   1000 ms   0       100      1000 ms     just its turn

@@ -48,6 +48,7 @@ struct cpu_ctx {
   u32 waited;        /* it had waited for that, for its wait_ns */
   u32 start_unnoted; /* its start is still to be noted (running.bpf.c) */
   u32 bound_wait; /* somebody may wait in the CPU's own queue; set and cleared under the run queue's lock */
+  u64 behind_v;   /* how far the time of that queue is behind its LLC's; written under that lock, too */
 } __attribute__((aligned(64)));
 
 struct llc_ctx {
@@ -85,11 +86,11 @@ extern unsigned int names_that_count;
  */
 
 /* task.bpf.c */
-void task_ctx_create(struct task_struct* p, u64 vtime, u32 llc);
+void task_ctx_create(struct task_struct* p, u64 vtime, u32 queue);
 struct task_ctx* task_ctx_of(struct task_struct* p);
 u32 task_wakes(struct task_struct* p __arg_trusted, struct task_ctx* tc, u64 now, bool waker_known);
-void task_join_clock(struct task_ctx* tc, u32 llc);
-u64 task_key(const struct task_struct* p, struct task_ctx* tc, u32 llc, s32 queued, u32 nr_cpus);
+void task_join_clock(struct task_ctx* tc, u32 queue);
+u64 task_key(const struct task_struct* p, struct task_ctx* tc, u32 queue, s32 queued, u32 nr_cpus);
 
 /* select_cpu.bpf.c */
 s32 place_urgent_thread(struct task_struct* p __arg_trusted, struct task_ctx* tc, s32 prev_cpu, bool anywhere,
@@ -222,12 +223,35 @@ static __always_inline struct gs_waiter* waiter_of(u32 tid) {
   return &waiters[tid % NR_WAITERS];
 }
 
-/* The queue's time follows the thread that runs, one slice at the most: a thread of tiny weight, far ahead,
+/* How far the time of a queue is behind that of its LLC (deadline.h). */
+static __always_inline u64 behind_llc(u32 queue) {
+  return queue & DSQ_CPU_BIT ? cpu_ctx_of(queue)->behind_v : 0;
+}
+
+static __always_inline u32 llc_of(u32 queue) {
+  return queue & DSQ_CPU_BIT ? cpu_ctx_of(queue)->llc : queue;
+}
+
+/* The time of an LLC's queue, or of a CPU's own. */
+static __always_inline u64 time_of(u32 queue) {
+  return llc_ctx_of(llc_of(queue))->now_v - behind_llc(queue);
+}
+
+/* By which of the two a thread goes that runs on a CPU: by the CPU's own, if it last waited there. */
+static __always_inline u32 queue_here(const struct task_ctx* tc, s32 cpu, u32 llc) {
+  u32 own = DSQ_CPU_BIT | (u32)cpu;
+
+  return tc->queue == own ? own : llc;
+}
+
+/* The LLC's time follows the thread that runs, one slice at the most: a thread of tiny weight, far ahead,
  * does not take everybody's lag with it. */
 static __always_inline void advance_clock(struct llc_ctx* llc, const struct task_ctx* tc) {
-  if (gs_before(llc->now_v, tc->vtime))
-    llc->now_v = gs_before(llc->now_v + tunables.slice_max_ns, tc->vtime) ? llc->now_v + tunables.slice_max_ns
-                                                                          : tc->vtime;
+  u64 vtime = tc->vtime + behind_llc(tc->queue);
+
+  if (gs_before(llc->now_v, vtime))
+    llc->now_v =
+        gs_before(llc->now_v + tunables.slice_max_ns, vtime) ? llc->now_v + tunables.slice_max_ns : vtime;
 }
 
 #define counters_here() (&counters[bpf_get_smp_processor_id() % GS_MAX_CPUS])

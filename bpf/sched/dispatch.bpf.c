@@ -24,7 +24,7 @@ static __always_inline bool wants_to_go_on(const struct task_struct* prev) {
 
 /* The thread that ran and wants to go on, if others wait. */
 struct rival {
-  u64 key;      /* where it would be in the queue */
+  u64 key;      /* where it would be in the queue, by the LLC's time */
   bool runs_on; /* it wants to go on */
   bool wins;    /* it comes before the first who may run here */
 };
@@ -162,11 +162,12 @@ static __always_inline bool bound_wait(struct cpu_ctx* cc, s32 cpu) {
 /* Serves who comes first in an LLC's queue or in the CPU's own, where somebody waits too, unless the rival comes
  * before. */
 static __always_inline bool serve_bound(s32 cpu, u32 llc, struct rival* rival) {
-  u64 bound_key, key;
-  bool bound = first_key(DSQ_CPU_BIT | cpu, cpu, &bound_key), any = first_key(llc, cpu, &key);
-  bool llc_first = any && (!bound || gs_before(key, bound_key));
+  u64 bound_key = 0, key;
+  bool bound = first_key(DSQ_CPU_BIT | cpu, cpu, &bound_key), any = first_key(llc, cpu, &key), llc_first;
 
   if (!bound && !any) return false;
+  bound_key += cpu_ctx_of(cpu)->behind_v;
+  llc_first = any && (!bound || gs_before(key, bound_key));
   if (rival->runs_on && gs_before(rival->key, llc_first ? key : bound_key)) {
     rival->wins = true;
     return false;
@@ -184,8 +185,8 @@ static __always_inline bool serve_others(struct cpu_ctx* cc, s32 cpu, u32 llc, s
  * the queue yet, and goes on while its key comes before that of the first who
  * may run here: else two threads of one CPU would take turns, whatever their weights.
  */
-static __always_inline struct task_ctx* rival_of(struct task_struct* prev, struct cpu_ctx* cc, u32 llc,
-                                                 s32 queued, u64 now, struct rival* rival) {
+static __always_inline struct task_ctx* rival_of(struct task_struct* prev, struct cpu_ctx* cc, s32 cpu,
+                                                 u32 llc, s32 queued, u64 now, struct rival* rival) {
   struct task_ctx* tc;
 
   if (!wants_to_go_on(prev) || (queued <= 0 && !cc->bound_wait)) return NULL;
@@ -193,7 +194,8 @@ static __always_inline struct task_ctx* rival_of(struct task_struct* prev, struc
   if (!tc) return NULL;
   task_weigh(prev, tc, now);
   charge(tc, cc, now);
-  rival->key = task_key(prev, tc, llc, queued, topology.llcs[llc].nr_cpus);
+  rival->key = task_key(prev, tc, queue_here(tc, cpu, llc), queued, topology.llcs[llc].nr_cpus);
+  rival->key += behind_llc(tc->queue);
   rival->runs_on = true;
   return tc;
 }
@@ -223,7 +225,7 @@ __hidden void dispatch(s32 cpu, struct task_struct* prev) {
   }
   queued = scx_bpf_dsq_nr_queued(llc);
   llc_ctx_of(llc)->queued = queued;
-  tc = rival_of(prev, cc, llc, queued, now, &rival);
+  tc = rival_of(prev, cc, cpu, llc, queued, now, &rival);
   if (serve_others(cc, cpu, llc, queued, &rival)) return;
   if (rival.wins && tc) {
     advance_clock(llc_ctx_of(llc), tc);

@@ -62,17 +62,19 @@ static __always_inline void enqueue_other(struct task_struct* p, struct task_ctx
                                           s32 cpu, bool bound, u64 enq_flags) {
   u32 llc = cc->llc % GS_MAX_LLCS, nr_cpus = topology.llcs[llc].nr_cpus;
   s32 queued = llc_ctx_of(llc)->queued;
-  u64 dsq = llc, slice, key;
+  u32 dsq = llc;
+  u64 slice, key;
 
   if (bound) {
     /* Those of the LLC are shared by all its CPUs. */
-    dsq = DSQ_CPU_BIT | cpu;
+    dsq = DSQ_CPU_BIT | (u32)cpu;
     queued = scx_bpf_dsq_nr_queued(dsq) + queued / (nr_cpus ? nr_cpus : 1);
     nr_cpus = 1;
     cc->bound_wait = 1;
   }
   slice = slice_of(tc, queued, nr_cpus);
-  key = task_key(p, tc, llc, queued, nr_cpus);
+  key = task_key(p, tc, dsq, queued, nr_cpus);
+  tc->keyed = true;
   scx_bpf_dsq_insert_vtime(p, dsq, slice, gs_key_marked(key, gs_may_be_passed(tc->lane, tc->burst_ns)),
                            enq_flags);
 }

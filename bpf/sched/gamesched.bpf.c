@@ -70,10 +70,10 @@ void BPF_PROG(gamesched_stopping, struct task_struct* p, bool runnable) {
 SEC("struct_ops.s/gamesched_init_task")
 s32 BPF_PROG(gamesched_init_task, struct task_struct* p, struct scx_init_task_args* args) {
   struct task_ctx* parent = args->fork ? task_ctx_of(bpf_get_current_task_btf()) : NULL;
-  u32 llc = parent ? parent->llc : this_cpu_ctx()->llc;
-  u64 now_v = llc_ctx_of(llc)->now_v;
+  u32 queue = parent ? parent->queue : this_cpu_ctx()->llc;
+  u64 now_v = time_of(queue);
 
-  task_ctx_create(p, parent ? gs_vtime_at_fork(parent->vtime, now_v, tunables.fork_debit_ns) : now_v, llc);
+  task_ctx_create(p, parent ? gs_vtime_at_fork(parent->vtime, now_v, tunables.fork_debit_ns) : now_v, queue);
   return 0;
 }
 

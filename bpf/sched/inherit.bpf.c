@@ -21,7 +21,7 @@ static __always_inline void lend(struct task_struct* p, const struct task_ctx* l
     cpu_ctx_of(cpu)->lane = GS_LANE_FRAME;
   } else if (tc->runnable_ns) {
     cc->borrower = tc->tid;
-    cc->borrower_dsq = p->nr_cpus_allowed == 1 ? DSQ_CPU_BIT | cpu : tc->llc;
+    cc->borrower_dsq = tc->queue;
   } else {
     /* It sleeps itself: urgent from when it wakes. */
     if (loan == GS_LOAN_LOCK) path_join(tc, lender->hop + 1, now);
@@ -76,7 +76,7 @@ __noinline int inherit_serve(u64 now) {
     if (next->pid == borrower) {
       tc = task_ctx_of(next);
       if (!tc || !tc->loan) break; /* returned meanwhile */
-      llc = bpf_cpumask_test_cpu(here, next->cpus_ptr) ? cc->llc : tc->llc;
+      llc = (bpf_cpumask_test_cpu(here, next->cpus_ptr) ? cc : cpu_ctx_of(scx_bpf_task_cpu(next)))->llc;
       if (!bpf_cpumask_test_cpu(here, next->cpus_ptr))
         scx_bpf_kick_cpu(scx_bpf_task_cpu(next), SCX_KICK_PREEMPT);
       scx_bpf_dsq_move_set_slice(COMPAT_ITERATOR, tunables.slice_frame_ns);

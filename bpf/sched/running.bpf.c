@@ -34,7 +34,7 @@ static __always_inline void note_cpu(struct task_ctx* tc, bool urgent, u64 now) 
 
 /* Notes that tc started here at cc->run_start_ns. */
 static __always_inline void note_start(struct task_ctx* tc, struct cpu_ctx* cc) {
-  u32 lane = cc->started_as;
+  u32 lane = cc->started_as, queue = queue_here(tc, bpf_get_smp_processor_id(), cc->llc);
 
   cc->start_unnoted = 0;
   if (cc->waited) {
@@ -43,8 +43,12 @@ static __always_inline void note_start(struct task_ctx* tc, struct cpu_ctx* cc) 
   }
   note_cpu(tc, gs_lane_urgent(lane), cc->run_start_ns);
   /* A thread that went straight to an idle CPU never got a key: bring its virtual time here now. */
-  task_join_clock(tc, cc->llc);
-  advance_clock(llc_ctx_of(cc->llc), tc);
+  if (!tc->keyed || tc->queue != queue) task_join_clock(tc, queue);
+  tc->keyed = false;
+  if (gs_lane_urgent(lane)) /* it does not wait for its turn, and nobody's turn comes by what it runs */
+    tc->vtime = gs_vtime_owed(tc->vtime, time_of(tc->queue), 0);
+  else
+    advance_clock(llc_ctx_of(cc->llc), tc);
 }
 
 __hidden void running(struct task_struct* p) {

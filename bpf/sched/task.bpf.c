@@ -20,14 +20,15 @@ __hidden struct task_ctx* task_ctx_of(struct task_struct* p) {
 }
 
 /* Without one a thread is still scheduled, only not well: better than a fork that fails. */
-__hidden void task_ctx_create(struct task_struct* p, u64 vtime, u32 llc) {
+__hidden void task_ctx_create(struct task_struct* p, u64 vtime, u32 queue) {
   struct task_ctx* tc = bpf_task_storage_get(&task_ctxs, p, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
 
   if (!tc) return;
   /* Of an earlier attach nothing but the signals may stay. */
   __builtin_memset(&tc->vtime, 0, sizeof(*tc) - offsetof(struct task_ctx, vtime));
   tc->tid = p->pid;
-  tc->llc = llc;
+  tc->queue = queue;
+  tc->llc = llc_of(queue);
   tc->vtime = vtime;
   tc->lane = GS_LANE_NORMAL;
   tc->moves.cpu = tc->moves.home = GS_NO_CPU;
@@ -209,27 +210,43 @@ __noinline u32 task_wakes(struct task_struct* p __arg_trusted, struct task_ctx* 
   return tc->lane;
 }
 
-/* Moves a thread's virtual time to another LLC's clock. */
-static __always_inline void rebase(struct task_ctx* tc, u32 llc) {
-  if (tc->llc == llc) return;
-  tc->vtime += llc_ctx_of(llc)->now_v - llc_ctx_of(tc->llc)->now_v;
-  tc->llc = llc;
+/* Moves a thread's virtual time to another queue's. */
+static __always_inline void rebase(struct task_ctx* tc, u32 queue) {
+  if (tc->queue == queue) return;
+  tc->vtime += time_of(queue) - time_of(tc->queue);
+  tc->queue = queue;
+  tc->llc = llc_of(queue);
 }
 
-/* Brings p's virtual time to the clock of an LLC, no further behind than it may be. */
-__hidden void task_join_clock(struct task_ctx* tc, u32 llc) {
-  rebase(tc, llc);
-  tc->vtime =
-      gs_vtime_at_wake(tc->vtime, llc_ctx_of(llc)->now_v,
-                       gs_lag_allowed(tunables.lag_max_ns, tc->burst_ns, tc->weight, tunables.burst_max_ns));
-  tc->vtime = gs_vtime_owed(tc->vtime, llc_ctx_of(llc)->now_v, tunables.wait_max_ns);
+/*
+ * Brings p's virtual time to that of a queue, no further behind than it may be. A CPU's own queue goes back to who has
+ * not slept instead (deadline.h), whenever such a thread has had a slice: so who has slept may be a slice further behind
+ * there.
+ */
+__hidden void task_join_clock(struct task_ctx* tc, u32 queue) {
+  bool own = queue & DSQ_CPU_BIT;
+  u64 burst_ns = own ? tunables.burst_max_ns : tc->burst_ns;
+  u64 lag = gs_lag_allowed(tunables.lag_max_ns, burst_ns, tc->weight, tunables.burst_max_ns);
+  u64 now_v, vtime;
+
+  rebase(tc, queue);
+  now_v = time_of(queue);
+  if (own && tc->burst_ns) {
+    tc->vtime = gs_vtime_at_wake(tc->vtime, now_v, tunables.wait_max_ns);
+    vtime = gs_vtime_at_wake(tc->vtime, now_v, lag);
+    cpu_ctx_of(queue)->behind_v += vtime - tc->vtime;
+    now_v -= vtime - tc->vtime;
+  } else {
+    tc->vtime = gs_vtime_at_wake(tc->vtime, now_v, own ? lag + tunables.slice_max_ns : lag);
+  }
+  tc->vtime = gs_vtime_owed(tc->vtime, now_v, tunables.wait_max_ns);
 }
 
-/* Where it goes in the queue of an LLC, in which `queued` threads wait for nr_cpus CPUs. */
-__hidden u64 task_key(const struct task_struct* p, struct task_ctx* tc, u32 llc, s32 queued, u32 nr_cpus) {
+/* Where it goes in a queue, in which `queued` threads wait for nr_cpus CPUs. */
+__hidden u64 task_key(const struct task_struct* p, struct task_ctx* tc, u32 queue, s32 queued, u32 nr_cpus) {
   u32 share = p->nr_cpus_allowed < nr_cpus ? p->nr_cpus_allowed : nr_cpus;
 
-  task_join_clock(tc, llc);
-  return gs_deadline_key(tc->vtime, llc_ctx_of(llc)->now_v, tc->burst_ns, tc->weight, tunables.burst_max_ns,
+  task_join_clock(tc, queue);
+  return gs_deadline_key(tc->vtime, time_of(queue), tc->burst_ns, tc->weight, tunables.burst_max_ns,
                          gs_wait_max(tunables.wait_max_ns, queued > 0 ? queued : 0, share));
 }

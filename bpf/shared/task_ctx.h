@@ -33,7 +33,7 @@ struct gs_signals {
 
 struct task_ctx {
   struct gs_signals signals;
-  u64 vtime;    /* on the clock of LLC `llc` */
+  u64 vtime;    /* by the time of `queue` */
   u64 burst_ns; /* CPU time since it last woke */
   u64 burst_avg_ns;
   u64 audio_paid_ns;  /* an audio thread, or one of an audio server: when it will have paid for what it ran */
@@ -53,16 +53,18 @@ struct task_ctx {
   u32 tid;
   u32 peer_tid, peer_wait; /* the frame thread that woke it, and the wait its work belongs to */
   u32 done_tid, done_wait; /* the same, of the burst before: done in time, verdict open */
+  u32 queue;               /* where it waits, or last did: an LLC's, or a CPU's */
   u16 game;                /* 1 .. GS_MAX_GAMES; 0: none */
-  u16 llc;
-  u16 evidence; /* enum gs_evidence, as of its last wake-up */
-  u8 lane;      /* enum gs_lane, as of its last wake-up */
+  u16 llc;                 /* of that queue */
+  u16 evidence;            /* enum gs_evidence, as of its last wake-up */
+  u8 lane;                 /* enum gs_lane, as of its last wake-up */
   u8 input_lane;
   u8 hop;          /* distance from a thread that keeps time */
   u8 audio_server; /* valid as `game` is */
   u8 loan;         /* enum gs_loan: it runs as a frame thread since one waits for it */
   u8 window;       /* its game had an input window open when it last woke */
   u8 recalls;      /* how often it may be taken for what path.h once found it to be */
+  u8 keyed;        /* it got a key in `queue`, and has not run since */
 };
 
 #endif

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Tests on the daemon's backend: one driver for all (the verifier takes seconds here), clean before and after each test."""
 
+import contextlib
 import ctypes
 import mmap
 import os
+import pathlib
 import signal
 import struct
 import time
@@ -12,6 +14,7 @@ from lab import Driver, LabTest, become_realtime, kernel_ops, kernel_state, wait
 
 GAME = 1
 CPUS = sorted(os.sched_getaffinity(0))
+CGROUPS = pathlib.Path("/sys/fs/cgroup")
 
 sched_getcpu = ctypes.CDLL(None).sched_getcpu
 
@@ -69,6 +72,22 @@ class BackendTest(LabTest):
 
     def grown(self, before, name):
         return self.driver.ask("counters")[name] - before[name]
+
+    def cgroup(self, name, **settings):
+        """A control group with the CPU controller, and a function that puts the caller into it."""
+        (CGROUPS / "cgroup.subtree_control").write_text("+cpu")
+        folder = CGROUPS / name
+        folder.mkdir()
+        self.addCleanup(lambda: wait_until("an empty group", lambda: self._remove(folder)))
+        for setting, value in settings.items():
+            (folder / setting.replace("_", ".", 1)).write_text(value)
+        return lambda: (folder / "cgroup.procs").write_text(str(os.getpid()))
+
+    @staticmethod
+    def _remove(folder):
+        with contextlib.suppress(OSError):
+            folder.rmdir()
+        return not folder.exists()
 
     def play(self, body, game=GAME):
         """A child that runs body() as the game, from its first instruction after this."""

@@ -1,19 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Nobody starves; affinity, nice and the other policies keep their meaning. Always ratios within one run."""
 
-import contextlib
 import ctypes
 import json
 import os
-import pathlib
 import struct
 import time
 
-from backend import CPUS, BackendTest, Cells, count_up, pinned, sched_getcpu
+from backend import CGROUPS, CPUS, BackendTest, Cells, count_up, pinned, sched_getcpu
 from lab import PROGRAMS, wait_until
 
 RUN_S = 1.2
-CGROUPS = pathlib.Path("/sys/fs/cgroup")
 
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -117,22 +114,6 @@ class Fairness(BackendTest):
         self.fork(wait_for_the_kernel)
         wait_until(lambda: f"RCU's threads to do their part ({done[0]} of 10 times)", lambda: done[0] == 10)
         self.assert_still_attached()
-
-    def cgroup(self, name, **settings):
-        """A control group with the CPU controller, and a function that puts the caller into it."""
-        (CGROUPS / "cgroup.subtree_control").write_text("+cpu")
-        folder = CGROUPS / name
-        folder.mkdir()
-        self.addCleanup(lambda: wait_until("an empty group", lambda: self._remove(folder)))
-        for setting, value in settings.items():
-            (folder / setting.replace("_", ".", 1)).write_text(value)
-        return lambda: (folder / "cgroup.procs").write_text(str(os.getpid()))
-
-    @staticmethod
-    def _remove(folder):
-        with contextlib.suppress(OSError):
-            folder.rmdir()
-        return not folder.exists()
 
     def test_POL6_weights_of_control_groups_are_respected(self):
         usual, light = self.cgroup("usual"), self.cgroup("light", cpu_weight="20")
