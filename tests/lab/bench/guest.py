@@ -16,6 +16,7 @@ import pathlib
 import select
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import time
@@ -65,6 +66,36 @@ def await_kernel_state(wanted: str, timeout_s: float = 20, interval_s: float = 0
     return await_condition(
         f"sched_ext state '{wanted}' (it is '{kernel_state()}', scheduler '{kernel_ops()}')",
         lambda: kernel_state() == wanted, timeout_s, interval_s)
+
+
+class SchedulerEnd:
+    """Waits for the kernel's own scheduler to be back. To look every half a millisecond keeps a CPU to this real-time process, and who
+    is to run there waits: so this sleeps until the kernel tells of the end of a sched_ext scheduler, which is its last step but
+    a few, and only then looks. To be made before that end."""
+
+    def __init__(self):
+        kernel_itself = 1
+        netlink_kobject_uevent = 15  # linux/netlink.h
+        self._events = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, netlink_kobject_uevent)
+        self._events.bind((0, kernel_itself))
+
+    def __enter__(self) -> SchedulerEnd:
+        return self
+
+    def __exit__(self, *_) -> None:
+        self._events.close()
+
+    def when(self, timeout_s: float = 20) -> int:
+        """The time (ns) at which it was back."""
+        deadline_ns = time.monotonic_ns() + int(timeout_s * 1e9)
+        while True:
+            self._events.settimeout(max((deadline_ns - time.monotonic_ns()) / 1e9, 0.001))
+            try:
+                event = self._events.recv(65536)
+            except TimeoutError:
+                raise BenchError(f"waited {timeout_s:g} s in vain for the end of a scheduler") from None
+            if event.startswith(b"remove@/kernel/sched_ext/"):
+                return await_kernel_state("disabled", interval_s=0.0005)
 
 
 def become_realtime() -> None:

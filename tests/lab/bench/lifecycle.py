@@ -16,7 +16,7 @@ import time
 import seat
 from block import Load, background
 from figures import (DEFAULT, OURS, Figure, absolute, against, percentile, scaled, work_us)
-from guest import (SCHED_EXT, BenchError, await_condition, await_kernel_state, kernel_ops,
+from guest import (SCHED_EXT, BenchError, SchedulerEnd, await_condition, await_kernel_state, kernel_ops,
                    kernel_state, output_of, read_or)
 from rivals import BETWEEN_ENABLES_S
 from scenarios import Context
@@ -142,9 +142,10 @@ def kill(context: Context) -> list[Figure]:
         with running(context, load), small_game(context):
             await_kernel_state("enabled")
             pid = service_pid()
-            killed_ns = time.monotonic_ns()
-            os.kill(pid, signal.SIGKILL)
-            took_ns.append(await_kernel_state("disabled", interval_s=0.0005) - killed_ns)
+            with SchedulerEnd() as end:
+                killed_ns = time.monotonic_ns()
+                os.kill(pid, signal.SIGKILL)
+                took_ns.append(end.when() - killed_ns)
             same = same and snapshot() == before
         # The game's end comes before the service's return, so that it finds none to attach for; and the load's end,
         # which would make the verifier's work long.
