@@ -21,6 +21,7 @@ struct gs_waiter waiters[NR_WAITERS];
 struct gs_topology topology;
 /* The CPUs that are best for games; NULL where all are alike. */
 struct bpf_cpumask __kptr* cpus_for_games SEC(".data.cpus_for_games") __hidden __attribute__((aligned(8)));
+u32 some_let_go;
 unsigned int names_that_count; /* enum gs_named: for want of a detector; written by the daemon */
 
 struct gs_tunables tunables = {
@@ -73,6 +74,8 @@ __hidden s32 cpus_init(void) {
     cc->leave_tid = 0;
     cc->start_unnoted = 0;
     cc->bound_wait = 0;
+    cc->kept_tid = 0;
+    cc->lets_go = 0;
     cc->away = 0;
     error = scx_bpf_create_dsq(DSQ_CPU_BIT | i, -1);
     if (error) return error;
@@ -111,18 +114,30 @@ __hidden void cpu_goes_offline(s32 cpu) {
       scx_bpf_dsq_move(COMPAT_ITERATOR, p, SCX_DSQ_LOCAL_ON | cpu, 0);
 }
 
+/* Whom this CPU keeps: the next that looks for work makes it wait with the others, since here nobody can be moved. */
+static __always_inline void ask_to_let_go(struct cpu_ctx* cc) {
+  const struct cpumask* all = scx_bpf_get_possible_cpumask();
+  s32 idle = scx_bpf_pick_idle_cpu(all, 0);
+
+  scx_bpf_put_cpumask(all);
+  cc->lets_go = 1;
+  some_let_go = 1;
+  if (idle >= 0) scx_bpf_kick_cpu(idle, SCX_KICK_IDLE);
+}
+
 /* A real-time, deadline or stop task takes this CPU. Whom it pre-empted and whoever was already sent here
  * look for another, unless it gives this one back soon and nobody urgent has to wait for that. */
 __hidden void cpu_is_taken(s32 cpu, const struct task_struct* taker) {
   struct task_ctx* pre_empted = task_ctx_of(bpf_get_current_task_btf());
   struct cpu_ctx* cc = cpu_ctx_of(cpu);
+  bool brief = taker && gs_takes_briefly(taker->se.sum_exec_runtime, taker->nvcsw + taker->nivcsw);
 
   cc->lane = GS_LANE_NONE;
   cc->taken_ns = bpf_ktime_get_ns();
   cc->leave_tid = 0;
   /* With the one that it pre-empted: any other was sent here and is urgent. */
-  if (pre_empted && !gs_lane_urgent(pre_empted->lane) && scx_bpf_dsq_nr_queued(SCX_DSQ_LOCAL) <= 1 && taker &&
-      gs_takes_briefly(taker->se.sum_exec_runtime, taker->nvcsw + taker->nivcsw))
+  if (brief && pre_empted && !gs_lane_urgent(pre_empted->lane) && scx_bpf_dsq_nr_queued(SCX_DSQ_LOCAL) <= 1)
     return;
+  if (cc->kept_tid && !brief) ask_to_let_go(cc);
   compat_reenqueue_local();
 }

@@ -19,11 +19,12 @@
 #include "bpf/policy/lane.h"
 #include "bpf/policy/path.h"
 #include "bpf/policy/slice.h"
+#include "bpf/policy/weight.h"
 #include "bpf/shared/abi.h"
-#include "bpf/shared/task_ctx.h"
+#include "bpf/shared/maps.bpf.h"
 
 /* Dispatch queues: the LLC's number, with a bit that tells its two queues apart; and one a CPU, of the
- * threads that may run nowhere else. */
+ * threads that may run nowhere else, and of the one that it keeps. */
 #define DSQ_FRAME_BIT 0x10000ULL
 #define DSQ_CPU_BIT 0x20000ULL
 
@@ -42,7 +43,9 @@ struct cpu_ctx {
   u32 rescuing;            /* dispatch() has just served another lane because its turn was due */
   u32 borrower;            /* thread that has urgency on loan (inherit.bpf.c) and waits in a queue; 0: none */
   u64 borrower_dsq;        /* that queue */
-  u32 away;                /* it goes offline: dispatch() is not asked for it any more */
+  u32 kept_tid; /* pre-empted thread that goes on here (enqueue.bpf.c) and waits for that; 0: none */
+  u32 lets_go;  /* of that thread: a real-time task has taken the CPU */
+  u32 away;     /* it goes offline: dispatch() is not asked for it any more */
   u32 leave_tid;
   u32 started_as;    /* lane in which the running thread started */
   u32 waited;        /* it had waited for that, for its wait_ns */
@@ -79,6 +82,7 @@ extern struct gs_waiter waiters[NR_WAITERS];
 extern struct gs_tunables tunables;
 extern struct gs_topology topology;
 extern unsigned int names_that_count;
+extern u32 some_let_go; /* lets_go is set for a CPU */
 
 /*
  * Functions with __arg_trusted are the verifier's units: it looks at each once, for whatever arguments, where
@@ -87,7 +91,6 @@ extern unsigned int names_that_count;
 
 /* task.bpf.c */
 void task_ctx_create(struct task_struct* p, u64 vtime, u32 queue);
-struct task_ctx* task_ctx_of(struct task_struct* p);
 u32 task_wakes(struct task_struct* p __arg_trusted, struct task_ctx* tc, u64 now, bool waker_known);
 void task_join_clock(struct task_ctx* tc, u32 queue);
 u64 task_key(const struct task_struct* p, struct task_ctx* tc, u32 queue, s32 queued, u32 nr_cpus);
@@ -115,7 +118,7 @@ void launch_begins(struct task_ctx* tc, u64 now);
 void launch_wakes(struct task_ctx* tc, u64 now);
 
 /* weight.bpf.c */
-void task_weigh(struct task_struct* p, struct task_ctx* tc, u64 now);
+void task_weigh_anew(struct task_struct* p, struct task_ctx* tc, u64 now);
 
 /* path.bpf.c */
 void path_join(struct task_ctx* tc, u32 hop, u64 now);
@@ -127,6 +130,16 @@ void path_thread_sleeps(struct task_ctx* tc);
 int inherit_wait_begins(struct task_struct* p __arg_trusted, struct task_ctx* tc, u64 now);
 int inherit_serve(u64 now);
 void inherit_returns(struct task_ctx* tc);
+
+#define counters_here() (&counters[bpf_get_smp_processor_id() % GS_MAX_CPUS])
+#define count(name) (counters[bpf_get_smp_processor_id() % GS_MAX_CPUS].value[GS_COUNTER_##name]++)
+
+static __always_inline struct task_ctx* task_ctx_of(struct task_struct* p) {
+  struct task_ctx* tc = bpf_task_storage_get(&task_ctxs, p, NULL, 0);
+
+  if (!tc) count(no_task_context);
+  return tc;
+}
 
 static __always_inline struct cpu_ctx* cpu_ctx_of(s32 cpu) {
   return &cpus[(u32)cpu % GS_MAX_CPUS];
@@ -223,6 +236,12 @@ static __always_inline struct gs_waiter* waiter_of(u32 tid) {
   return &waiters[tid % NR_WAITERS];
 }
 
+/* Looked up again when its nice value has changed, and else now and then. */
+static __always_inline void task_weigh(struct task_struct* p, struct task_ctx* tc, u64 now) {
+  if (tc->own_weight != p->scx.weight || now - tc->weighed_ns >= GS_WEIGHT_KEEP_NS)
+    task_weigh_anew(p, tc, now);
+}
+
 /* How far the time of a queue is behind that of its LLC (deadline.h). */
 static __always_inline u64 behind_llc(u32 queue) {
   return queue & DSQ_CPU_BIT ? cpu_ctx_of(queue)->behind_v : 0;
@@ -253,8 +272,5 @@ static __always_inline void advance_clock(struct llc_ctx* llc, const struct task
     llc->now_v =
         gs_before(llc->now_v + tunables.slice_max_ns, vtime) ? llc->now_v + tunables.slice_max_ns : vtime;
 }
-
-#define counters_here() (&counters[bpf_get_smp_processor_id() % GS_MAX_CPUS])
-#define count(name) (counters[bpf_get_smp_processor_id() % GS_MAX_CPUS].value[GS_COUNTER_##name]++)
 
 #endif

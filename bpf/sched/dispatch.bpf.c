@@ -123,6 +123,39 @@ __hidden bool ends_urgency(struct task_ctx* tc, u64 ran_ns, u64 now) {
   return true;
 }
 
+/* The thread that a CPU keeps waits in its LLC's queue like everybody else from now on. */
+__noinline int let_go(s32 cpu) {
+  struct cpu_ctx* cc = cpu_ctx_of(cpu);
+  u32 kept = cc->kept_tid, llc = cc->llc % GS_MAX_LLCS;
+  struct task_struct* next;
+  struct task_ctx* tc;
+
+  cc->kept_tid = 0;
+  bpf_for_each(scx_dsq, next, DSQ_CPU_BIT | (u32)cpu, 0) {
+    if (next->pid == kept) {
+      tc = task_ctx_of(next);
+      if (tc && !compat_bound_to_cpu(next, 0)) {
+        scx_bpf_dsq_move_set_vtime(
+            COMPAT_ITERATOR, task_key(next, tc, llc, llc_ctx_of(llc)->queued, topology.llcs[llc].nr_cpus));
+        tc->keyed = true;
+        scx_bpf_dsq_move_vtime(COMPAT_ITERATOR, next, llc, 0);
+      }
+    }
+    break;
+  }
+  return 0;
+}
+
+__noinline int taken_cpus_let_go(void) {
+  u32 cpu;
+
+  some_let_go = 0;
+  bpf_for(cpu, 0, topology.nr_cpus) {
+    if (cpu_ctx_of(cpu)->lets_go && __sync_lock_test_and_set(&cpu_ctx_of(cpu)->lets_go, 0)) let_go(cpu);
+  }
+  return 0;
+}
+
 /* The running urgent thread goes on while nobody of its lane waits and its burst fits into a frame. */
 static __always_inline bool keep_urgent_thread(struct task_struct* prev, struct cpu_ctx* cc, u64 now) {
   struct task_ctx* tc;
@@ -153,9 +186,10 @@ static __always_inline bool first_key(u64 dsq, s32 cpu, u64* key) {
 
 /* Whether anybody waits in this CPU's own queue. */
 static __always_inline bool bound_wait(struct cpu_ctx* cc, s32 cpu) {
-  if (!cc->bound_wait) return false;
+  if (!(cc->bound_wait | cc->kept_tid)) return false;
   if (scx_bpf_dsq_nr_queued(DSQ_CPU_BIT | cpu) > 0) return true;
   cc->bound_wait = 0;
+  cc->kept_tid = 0;
   return false;
 }
 
@@ -211,14 +245,24 @@ __hidden void dispatch(s32 cpu, struct task_struct* prev) {
   if (gs_others_are_due(now, cc->others_served_ns, tunables.frame_hog_ns)) {
     if (serve_others(cc, cpu, llc, scx_bpf_dsq_nr_queued(llc), &rival)) {
       cc->rescuing = 1;
+      cc->kept_tid = 0; /* if there was one, it was the first */
       count(others_rescued);
       return;
     }
     cc->others_served_ns = now;
   }
   if (cc->borrower) inherit_serve(now);
+  if (some_let_go) taken_cpus_let_go();
+  cc->frame_arrivals_seen = llc_ctx_of(llc)->frame_arrivals;
   if (scx_bpf_dsq_nr_queued(DSQ_FRAME_BIT | llc) > 0 && serve(DSQ_FRAME_BIT | llc)) return;
-  if (keep_urgent_thread(prev, cc, now)) return;
+  if (keep_urgent_thread(prev, cc, now)) {
+    if (cc->kept_tid) let_go(cpu);
+    return;
+  }
+  if (cc->kept_tid) {
+    cc->kept_tid = 0;
+    if (serve(DSQ_CPU_BIT | cpu)) return;
+  }
   if (topology.nr_llcs > 1 && balance(llc, now)) {
     count(balanced);
     return;

@@ -79,15 +79,19 @@ static __always_inline void enqueue_other(struct task_struct* p, struct task_ctx
                            enq_flags);
 }
 
-/* Whom a brief urgent thread has pre-empted finishes its slice on this CPU right after that one. It does not
- * wait for it while others are idle. */
+/*
+ * Whom a brief urgent thread has pre-empted finishes its slice on this CPU right after that one. It does not
+ * wait for it while others are idle. First in the CPU's own queue, not in the local one: from that it would be
+ * picked without a question, and frame threads that wait by then go first.
+ */
 static __always_inline bool goes_on_here(struct task_struct* p, struct task_ctx* tc, struct cpu_ctx* cc,
-                                         bool wakes) {
+                                         s32 cpu, bool wakes) {
   u64 left = tc->slice_left_ns;
 
   tc->slice_left_ns = 0;
-  if (!left || wakes || any_idle()) return false;
-  scx_bpf_dsq_insert(p, SCX_DSQ_LOCAL, left, 0);
+  if (!left || wakes || cc->kept_tid || cc->away || any_idle()) return false;
+  cc->kept_tid = p->pid;
+  scx_bpf_dsq_insert_vtime(p, DSQ_CPU_BIT | cpu, left, time_of(DSQ_CPU_BIT | (u32)cpu) - GS_SEC, 0);
   count(slices_kept);
   return true;
 }
@@ -133,7 +137,7 @@ __hidden void enqueue(struct task_struct* p, u64 enq_flags) {
   if (!wakes && is_audio_again(tc, now)) tc->lane = GS_LANE_AUDIO;
   if (gs_lane_urgent(tc->lane) && (wakes || !ends_urgency(tc, 0, now))) {
     enqueue_urgent_thread(p, tc, cpu, enq_flags, now);
-  } else if (!goes_on_here(p, tc, cc, wakes)) {
+  } else if (!goes_on_here(p, tc, cc, cpu, wakes)) {
     bound = compat_bound_to_cpu(p, enq_flags);
     enqueue_other(p, tc, cc, cpu, bound, enq_flags);
     if (wakes && gs_may_preempt(tc->lane, cc->lane, now - cc->run_start_ns, tunables.preempt_granule_ns)) {

@@ -21,7 +21,7 @@ static __always_inline void lend(struct task_struct* p, const struct task_ctx* l
     cpu_ctx_of(cpu)->lane = GS_LANE_FRAME;
   } else if (tc->runnable_ns) {
     cc->borrower = tc->tid;
-    cc->borrower_dsq = tc->queue;
+    cc->borrower_dsq = cpu_ctx_of(cpu)->kept_tid == tc->tid ? DSQ_CPU_BIT | (u32)cpu : tc->queue;
   } else {
     /* It sleeps itself: urgent from when it wakes. */
     if (loan == GS_LOAN_LOCK) path_join(tc, lender->hop + 1, now);

@@ -12,13 +12,6 @@
 
 #define SCHED_IDLE 5
 
-__hidden struct task_ctx* task_ctx_of(struct task_struct* p) {
-  struct task_ctx* tc = bpf_task_storage_get(&task_ctxs, p, NULL, 0);
-
-  if (!tc) count(no_task_context);
-  return tc;
-}
-
 /* Without one a thread is still scheduled, only not well: better than a fork that fails. */
 __hidden void task_ctx_create(struct task_struct* p, u64 vtime, u32 queue) {
   struct task_ctx* tc = bpf_task_storage_get(&task_ctxs, p, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
@@ -127,18 +120,24 @@ static __always_inline void gather(const struct task_struct* p, const struct tas
   facts->named_compositor = named & GS_NAMED_COMPOSITOR;
 }
 
+/* The input event of this CPU that wakes who wakes now; NULL: none does. */
+static __always_inline struct gs_input_cpu* input_that_wakes(u64 now) {
+  u32 here = bpf_get_smp_processor_id();
+  struct gs_input_cpu* input = bpf_map_lookup_elem(&input_cpus, &here);
+
+  return input && gs_woken_by_input(now, input->sync_ns, tunables.input_wake_ns) ? input : NULL;
+}
+
 /* What woke a game's thread, and what that says of it. */
 static __always_inline void gather_of_game(struct task_ctx* tc, struct gs_shared_state* state, u64 now,
                                            bool by_interrupt, struct gs_facts* facts) {
-  u32 here = bpf_get_smp_processor_id();
-  struct gs_input_cpu* input = bpf_map_lookup_elem(&input_cpus, &here);
-  bool input_woke = input && gs_woken_by_input(now, input->sync_ns, tunables.input_wake_ns);
+  struct gs_input_cpu* input = input_that_wakes(now);
 
-  if (input_woke) game_got_input(state, tc->game, now);
+  if (input) game_got_input(state, tc->game, now);
   facts->game = true;
   facts->played = gs_input_profits(tc->game, state->foreground_game);
   facts->window = facts->played && any_window_open(state, now);
-  if (facts->played && input_woke) {
+  if (facts->played && input) {
     facts->input_woke = true;
     tc->input_ns = input->sync_ns;
     tc->input_lane = input->sync_lane;
@@ -168,6 +167,17 @@ static __always_inline bool seen_by_a_detector(const struct gs_signals* signals)
 }
 
 /*
+ * A game's thread that another thread wakes, on a frame's path, and of which nothing else is known: the path alone
+ * decides. So it is with each job of a frame, of which there are many.
+ */
+static __always_inline bool is_on_path_alone(const struct task_struct* p, const struct task_ctx* tc,
+                                             u64 now) {
+  return tc->evidence && !(tc->evidence & ~GS_EVIDENCE_PATH) && gs_before(now, tc->frame_until_ns) &&
+         tc->game && !seen_by_a_detector(&tc->signals) && !tc->audio_server &&
+         !gs_before(now, tc->help_until_ns) && p->policy != SCHED_IDLE && !input_that_wakes(now);
+}
+
+/*
  * Everything that is decided once a wake-up. Returns the lane. waker_known: this runs where the wake-up came
  * from, not on the CPU that a queued wake-up was handed to.
  */
@@ -192,6 +202,14 @@ __noinline u32 task_wakes(struct task_struct* p __arg_trusted, struct task_ctx* 
     return tc->lane;
   }
   by_interrupt = waker_known && compat_in_interrupt();
+  if (state && waker_known && !by_interrupt && is_on_path_alone(p, tc, now)) {
+    path_thread_wakes(p, tc, false, now);
+    tc->lane = GS_LANE_FRAME;
+    tc->window = gs_input_profits(tc->game, state->foreground_game) && any_window_open(state, now);
+    tc->runnable_ns = now;
+    count(frame_wakeups);
+    return tc->lane;
+  }
   gather(p, tc, now, &facts);
   if (state && tc->game)
     gather_of_game(tc, state, now, by_interrupt, &facts);

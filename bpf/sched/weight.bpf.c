@@ -28,9 +28,7 @@ static __always_inline u32 weight_of(struct task_struct* p) {
   return gs_weight_final(weight, p->flags & PF_KTHREAD);
 }
 
-/* Looked up again when its nice value has changed, and else now and then. */
-__hidden void task_weigh(struct task_struct* p, struct task_ctx* tc, u64 now) {
-  if (tc->own_weight == p->scx.weight && now - tc->weighed_ns < GS_WEIGHT_KEEP_NS) return;
+__hidden void task_weigh_anew(struct task_struct* p, struct task_ctx* tc, u64 now) {
   tc->own_weight = p->scx.weight;
   tc->weighed_ns = now;
   tc->weight = weight_of(p);
