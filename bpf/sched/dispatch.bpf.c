@@ -195,10 +195,13 @@ static __always_inline bool bound_wait(struct cpu_ctx* cc, s32 cpu) {
 
 /* Serves who comes first in an LLC's queue or in the CPU's own, where somebody waits too, unless the rival comes
  * before. */
-static __always_inline bool serve_bound(s32 cpu, u32 llc, struct rival* rival) {
+static __always_inline bool serve_bound(s32 cpu, u32 llc, s32 queued, struct rival* rival) {
   u64 bound_key = 0, key;
-  bool bound = first_key(DSQ_CPU_BIT | cpu, cpu, &bound_key), any = first_key(llc, cpu, &key), llc_first;
+  bool bound, any, llc_first;
 
+  if (queued <= 0 && !rival->runs_on) return serve(DSQ_CPU_BIT | cpu);
+  bound = first_key(DSQ_CPU_BIT | cpu, cpu, &bound_key);
+  any = queued > 0 && first_key(llc, cpu, &key);
   if (!bound && !any) return false;
   bound_key += cpu_ctx_of(cpu)->behind_v;
   llc_first = any && (!bound || gs_before(key, bound_key));
@@ -211,7 +214,7 @@ static __always_inline bool serve_bound(s32 cpu, u32 llc, struct rival* rival) {
 
 static __always_inline bool serve_others(struct cpu_ctx* cc, s32 cpu, u32 llc, s32 queued,
                                          struct rival* rival) {
-  return bound_wait(cc, cpu) ? serve_bound(cpu, llc, rival) : serve_near(llc, cpu, queued, rival);
+  return bound_wait(cc, cpu) ? serve_bound(cpu, llc, queued, rival) : serve_near(llc, cpu, queued, rival);
 }
 
 /*
