@@ -34,6 +34,11 @@ static inline __attribute__((always_inline)) bool compat_enq_wakeup(u64 enq_flag
   return enq_flags & bpf_core_enum_value(enum scx_enq_flags, SCX_ENQ_WAKEUP);
 }
 
+/* Whether a real-time task took the CPU before p could run there (again). */
+static inline __attribute__((always_inline)) bool compat_handed_back(u64 enq_flags) {
+  return enq_flags & bpf_core_enum_value(enum scx_enq_flags, SCX_ENQ_REENQ);
+}
+
 /*
  * Whether p may run on its CPU alone: by its mask, or because it is in a section that forbids migration,
  * which its mask does not show before it has left the CPU. The trampoline of a BPF program disables migration
@@ -44,8 +49,7 @@ static inline __attribute__((always_inline)) bool compat_bound_to_cpu(const stru
                                                                       u64 enq_flags) {
   u32 trampolines = 0;
 
-  if (bpf_get_current_task_btf() == p)
-    trampolines = enq_flags & bpf_core_enum_value(enum scx_enq_flags, SCX_ENQ_REENQ) ? 2 : 1;
+  if (bpf_get_current_task_btf() == p) trampolines = compat_handed_back(enq_flags) ? 2 : 1;
   return p->nr_cpus_allowed == 1 || p->migration_disabled > trampolines;
 }
 
@@ -53,9 +57,7 @@ static inline __attribute__((always_inline)) bool compat_bound_to_cpu(const stru
  * Who leaves a CPU may be in a section that forbids migration and that its mask does not show yet. */
 static inline __attribute__((always_inline)) bool compat_runs_nowhere(const struct task_struct* p,
                                                                       u64 enq_flags) {
-  return compat_enq_wakeup(enq_flags) ||
-         (enq_flags & bpf_core_enum_value(enum scx_enq_flags, SCX_ENQ_REENQ) &&
-          bpf_get_current_task_btf() != p);
+  return compat_enq_wakeup(enq_flags) || (compat_handed_back(enq_flags) && bpf_get_current_task_btf() != p);
 }
 
 /*

@@ -116,12 +116,14 @@ __hidden void cpu_goes_offline(s32 cpu) {
 
 /* Whom this CPU keeps: the next that looks for work makes it wait with the others, since here nobody can be moved. */
 static __always_inline void ask_to_let_go(struct cpu_ctx* cc) {
-  const struct cpumask* all = scx_bpf_get_possible_cpumask();
-  s32 idle = scx_bpf_pick_idle_cpu(all, 0);
+  const struct cpumask* all;
+  s32 idle;
 
-  scx_bpf_put_cpumask(all);
   cc->lets_go = 1;
   some_let_go = 1;
+  all = scx_bpf_get_possible_cpumask();
+  idle = scx_bpf_pick_idle_cpu(all, 0);
+  scx_bpf_put_cpumask(all);
   if (idle >= 0) scx_bpf_kick_cpu(idle, SCX_KICK_IDLE);
 }
 
@@ -135,8 +137,9 @@ __hidden void cpu_is_taken(s32 cpu, const struct task_struct* taker) {
   cc->lane = GS_LANE_NONE;
   cc->taken_ns = bpf_ktime_get_ns();
   cc->leave_tid = 0;
-  /* With the one that it pre-empted: any other was sent here and is urgent. */
-  if (brief && pre_empted && !gs_lane_urgent(pre_empted->lane) && scx_bpf_dsq_nr_queued(SCX_DSQ_LOCAL) <= 1)
+  /* But for the one that it pre-empted, if that is not kept: any other was sent here and is urgent. */
+  if (brief && pre_empted && !gs_lane_urgent(pre_empted->lane) &&
+      scx_bpf_dsq_nr_queued(SCX_DSQ_LOCAL) <= (pre_empted->tid != cc->kept_tid))
     return;
   if (cc->kept_tid && !brief) ask_to_let_go(cc);
   compat_reenqueue_local();

@@ -123,12 +123,14 @@ __hidden bool ends_urgency(struct task_ctx* tc, u64 ran_ns, u64 now) {
   return true;
 }
 
-/* The thread that a CPU keeps waits in its LLC's queue like everybody else from now on. */
+/* The thread that a CPU keeps waits in its LLC's queue like everybody else from now on. A CPU that has gone idle
+ * meanwhile could not see it. */
 __noinline int let_go(s32 cpu) {
   struct cpu_ctx* cc = cpu_ctx_of(cpu);
   u32 kept = cc->kept_tid, llc = cc->llc % GS_MAX_LLCS;
   struct task_struct* next;
   struct task_ctx* tc;
+  s32 idle = -1;
 
   cc->kept_tid = 0;
   bpf_for_each(scx_dsq, next, DSQ_CPU_BIT | (u32)cpu, 0) {
@@ -138,18 +140,20 @@ __noinline int let_go(s32 cpu) {
         scx_bpf_dsq_move_set_vtime(
             COMPAT_ITERATOR, task_key(next, tc, llc, llc_ctx_of(llc)->queued, topology.llcs[llc].nr_cpus));
         tc->keyed = true;
+        if (any_idle()) idle = scx_bpf_pick_idle_cpu(next->cpus_ptr, 0);
         scx_bpf_dsq_move_vtime(COMPAT_ITERATOR, next, llc, 0);
       }
     }
     break;
   }
+  if (idle >= 0) scx_bpf_kick_cpu(idle, SCX_KICK_IDLE);
   return 0;
 }
 
 __noinline int taken_cpus_let_go(void) {
   u32 cpu;
 
-  some_let_go = 0;
+  __sync_lock_test_and_set(&some_let_go, 0);
   bpf_for(cpu, 0, topology.nr_cpus) {
     if (cpu_ctx_of(cpu)->lets_go && __sync_lock_test_and_set(&cpu_ctx_of(cpu)->lets_go, 0)) let_go(cpu);
   }
@@ -256,7 +260,6 @@ __hidden void dispatch(s32 cpu, struct task_struct* prev) {
   }
   if (cc->borrower) inherit_serve(now);
   if (some_let_go) taken_cpus_let_go();
-  cc->frame_arrivals_seen = llc_ctx_of(llc)->frame_arrivals;
   if (scx_bpf_dsq_nr_queued(DSQ_FRAME_BIT | llc) > 0 && serve(DSQ_FRAME_BIT | llc)) return;
   if (keep_urgent_thread(prev, cc, now)) {
     if (cc->kept_tid) let_go(cpu);

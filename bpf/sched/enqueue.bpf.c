@@ -82,15 +82,19 @@ static __always_inline void enqueue_other(struct task_struct* p, struct task_ctx
 /*
  * Whom a brief urgent thread has pre-empted finishes its slice on this CPU right after that one. It does not
  * wait for it while others are idle. First in the CPU's own queue, not in the local one: from that it would be
- * picked without a question, and frame threads that wait by then go first.
+ * picked without a question, and frame threads that wait by then go first. Not when a real-time task has the CPU and
+ * has it handed back.
  */
 static __always_inline bool goes_on_here(struct task_struct* p, struct task_ctx* tc, struct cpu_ctx* cc,
-                                         s32 cpu, bool wakes) {
+                                         s32 cpu, u64 enq_flags) {
   u64 left = tc->slice_left_ns;
 
   tc->slice_left_ns = 0;
-  if (!left || wakes || cc->kept_tid || cc->away || any_idle()) return false;
+  if (!left || compat_enq_wakeup(enq_flags) || compat_handed_back(enq_flags) || cc->kept_tid || cc->away ||
+      any_idle())
+    return false;
   cc->kept_tid = p->pid;
+  cc->bound_wait = 1; /* it waits there, even if kept_tid is forgotten */
   scx_bpf_dsq_insert_vtime(p, DSQ_CPU_BIT | cpu, left, time_of(DSQ_CPU_BIT | (u32)cpu) - GS_SEC, 0);
   count(slices_kept);
   return true;
@@ -137,7 +141,7 @@ __hidden void enqueue(struct task_struct* p, u64 enq_flags) {
   if (!wakes && is_audio_again(tc, now)) tc->lane = GS_LANE_AUDIO;
   if (gs_lane_urgent(tc->lane) && (wakes || !ends_urgency(tc, 0, now))) {
     enqueue_urgent_thread(p, tc, cpu, enq_flags, now);
-  } else if (!goes_on_here(p, tc, cc, cpu, wakes)) {
+  } else if (!goes_on_here(p, tc, cc, cpu, enq_flags)) {
     bound = compat_bound_to_cpu(p, enq_flags);
     enqueue_other(p, tc, cc, cpu, bound, enq_flags);
     if (wakes && gs_may_preempt(tc->lane, cc->lane, now - cc->run_start_ns, tunables.preempt_granule_ns)) {

@@ -249,7 +249,7 @@ __hidden void task_join_clock(struct task_ctx* tc, u32 queue) {
 
   rebase(tc, queue);
   now_v = time_of(queue);
-  if (own && tc->burst_ns) {
+  if (own && gs_virtual(tc->burst_ns, tc->weight) >= tunables.slice_max_ns) {
     tc->vtime = gs_vtime_at_wake(tc->vtime, now_v, tunables.wait_max_ns);
     vtime = gs_vtime_at_wake(tc->vtime, now_v, lag);
     cpu_ctx_of(queue)->behind_v += vtime - tc->vtime;
