@@ -117,8 +117,8 @@ class LabTest(unittest.TestCase):
         self.log.close()
         self.assertEqual(trouble_in(lines), [], "the kernel's log")
 
-    def scratch(self):
-        folder = tempfile.TemporaryDirectory(prefix="lab-suite-")
+    def scratch(self, within=None):
+        folder = tempfile.TemporaryDirectory(prefix="lab-suite-", dir=within)
         self.addCleanup(folder.cleanup)
         return pathlib.Path(folder.name)
 

@@ -129,7 +129,7 @@ class Processes(BackendTest):
         wait_until("the process to be no member", lambda: game not in self.members())
 
     def test_an_exec_of_a_set_user_id_program_leaves_the_game(self):
-        folder = self.scratch()
+        folder = self.scratch(within="/var/tmp")  # systemd mounts /tmp such that nobody's id is set there
         os.chmod(folder, 0o755)
         player = pwd.getpwnam("nobody").pw_uid
         programs = {"plain": 0o755, "set-user-id": 0o4755}
