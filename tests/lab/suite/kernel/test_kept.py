@@ -2,6 +2,7 @@
 """Whom a brief frame thread pre-empts goes on with its slice on the same CPU: after all frame threads that wait there, and not
 at all there when a real-time task takes the CPU."""
 
+import itertools
 import json
 import os
 import pathlib
@@ -72,4 +73,27 @@ class Kept(BackendTest):
             self.assertGreater(work[0], work[1] / 2, f"turn {turn}: one hog stands still, {work}")
             self._kill(taker)
         self.assert_still_attached()
+        self.assert_still_attached()
+
+    def test_a_bound_thread_goes_on_after_a_burst_longer_than_usual(self):
+        """Nobody else is bound to that CPU, so that nobody's coming reminds the scheduler of it."""
+        cells, _ = self.hogs(len(CPUS), where=lambda at: {CPUS[at]})
+        before = self.driver.ask("counters")
+
+        def frames():
+            next_s = time.monotonic()
+            for frame in itertools.count():
+                end_s = time.monotonic() + (0.007 if frame % 16 == 15 else 0.0004)
+                while time.monotonic() < end_s:
+                    pass
+                next_s = max(next_s + 1 / 60, end_s)
+                time.sleep(max(0, next_s - time.monotonic()))
+
+        self.play(pinned(self.cpu, frames))
+        at = CPUS.index(self.cpu)
+        for turn in range(12):
+            begin = cells[at]
+            time.sleep(0.3)
+            self.assertGreater(cells[at] - begin, 0, f"turn {turn}: it stands still")
+        self.assertGreater(self.grown(before, "slices_kept"), 60)
         self.assert_still_attached()
