@@ -54,6 +54,7 @@ __noinline int look_for_victim(struct task_struct* p __arg_trusted, struct task_
 
     if (at >= GS_LLC_CPUS) break;
     cpu = topology.llcs[llc % GS_MAX_LLCS].cpus[at];
+    /* No victim, as most are not: not worth a score. */
     if (!gs_victim_score(tc->lane, cpu_ctx_of(cpu)->lane, 0)) continue;
     score = score_of(tc, cpu, false, now);
     if (score > best->score && bpf_cpumask_test_cpu(cpu, p->cpus_ptr)) {

@@ -50,6 +50,7 @@ class Kept(BackendTest):
         self.assertEqual(os.waitstatus_to_exitcode(status), 0)
         kept, times = self.grown(begin, "slices_kept"), pre_empted(hog) - before
         self.assertGreater(kept, json.loads(out.read_text())["frame"]["frames"] / 4)
+        # Where it runs in between it is sent off once more each time, and keeps nothing then.
         self.assertLess(times, 3.5 * kept, "it ran in the midst of frames")
         self.assert_still_attached()
 
@@ -72,7 +73,6 @@ class Kept(BackendTest):
             work = sorted(now - then for now, then in zip(hogs.values, begin))
             self.assertGreater(work[0], work[1] / 2, f"turn {turn}: one hog stands still, {work}")
             self._kill(taker)
-        self.assert_still_attached()
         self.assert_still_attached()
 
     def test_a_bound_thread_goes_on_after_a_burst_longer_than_usual(self):
