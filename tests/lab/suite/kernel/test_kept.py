@@ -57,7 +57,7 @@ class Kept(BackendTest):
     def test_a_real_time_task_does_not_hold_up_whom_its_cpu_keeps(self):
         hogs, _ = self.hogs(2 * len(CPUS))
         before = self.driver.ask("counters")
-        self.play_there("--hz", "480", "--seconds", "100", "--warmup", "0", "--work-us", "200", "--out", "/dev/null")
+        self.play_there("--hz", "144", "--seconds", "100", "--warmup", "0", "--work-us", "200", "--out", "/dev/null")
         wait_until("slices to be kept", lambda: self.grown(before, "slices_kept") > 50)
 
         def take():
