@@ -61,11 +61,12 @@ def block_line(game: dict, background: dict, machine: Machine) -> str:
         f" missed {frame['missed']:>4}/{frame['refreshes']:<4}",
         f"frame p99 {(frame['time']['p99_us'] or 0) / 1000:6.2f} ms",
         f"wake p50/p99 {wake['p50_us'] or 0:5.0f}/{wake['p99_us'] or 0:5.0f} us",
-        f"background {figures.work_us(background, machine.costs) / 1000:5.0f} ms",
+        f"background {figures.work_us(background, machine.costs) / 1000:5.0f} ms of work in "
+        f"{figures.cpu_ms(background):5.0f}",
     ]
     if game["streamers"]["units"]:
-        streamed = game["streamers"]["units"] * machine.costs.unit_us / 1000
-        parts.append(f"streaming {streamed:5.0f} ms")
+        parts.append(f"streaming {game['streamers']['units'] * machine.costs.unit_us / 1000:5.0f} in "
+                     f"{game['streamers']['cpu_ns'] / 1e6:5.0f}")
     if "input" in game:
         parts.append(f"input p99 {game['input']['latency']['p99_us'] or 0:5.0f} us")
     wait_ms = max(figures.longest_wait_ms(background), game["streamers"]["longest_wait_ms"])

@@ -12,10 +12,10 @@ def block(missed=0, frames=100, frame_ns=1_000_000, wake_ns=1000, units=1000, wa
         "frame": {"refreshes": frames + missed, "missed": missed, "work_us": 100,
                   "time": {"raw_ns": [frame_ns] * frames},
                   "wake": {"raw_ns": [wake_ns] * frames}},
-        "streamers": {"units": units, "longest_wait_ms": wait_ms},
+        "streamers": {"units": units, "cpu_ns": units * 3000, "longest_wait_ms": wait_ms},
     }
-    background = {"hogs": {"units": units, "longest_wait_ms": wait_ms},
-                  "storm": {"children": 10, "longest_wait_ms": 0.5}}
+    background = {"hogs": {"units": units, "cpu_ns": units * 4000, "longest_wait_ms": wait_ms},
+                  "storm": {"children": 10, "cpu_ns": 500_000, "longest_wait_ms": 0.5}}
     return game, background
 
 
@@ -65,7 +65,9 @@ class TotalsOfBlocks(unittest.TestCase):
         sum_ = totals(block(wait_ms=1), block(wait_ms=7, units=500))
         self.assertEqual(sum_.background_us, (1000 + 500) * 2 + 20 * 3)
         self.assertEqual(sum_.longest_wait_ms, 7)
-        self.assertEqual(sum_.streamed_units, 1500)
+        self.assertEqual(sum_.streamed_us, 1500 * 2)
+        self.assertEqual(sum_.background_cpu_ms, 1.5 * 4 + 2 * 0.5)
+        self.assertEqual(sum_.streamed_cpu_ms, 1.5 * 3)
 
     def test_pool_samples_instead_of_averaging_percentiles(self):
         sum_ = totals(block(wake_ns=1), *[block(wake_ns=9)] * 3)
@@ -110,11 +112,11 @@ class WorkFigures(unittest.TestCase):
     def test_are_held_to_the_default_where_it_draws_the_frames(self):
         rows = self.rows(block(missed=5, frames=95), block(units=900))
         for what in ("background", "streaming"):
-            self.assertIs(rows[f"{what} work, 144 Hz, ours / default"].met(), False)
+            self.assertIs(rows[f"{what} CPU time, 144 Hz, ours / default"].met(), False)
 
     def test_are_held_to_real_time_where_the_default_misses_many(self):
         rows = self.rows(block(missed=50, frames=50), block(units=900))
-        self.assertNotIn("streaming work, 144 Hz, ours / default", rows)
+        self.assertNotIn("streaming CPU time, 144 Hz, ours / default", rows)
         self.assertEqual(rows["streaming work, 144 Hz, ours"].value, 1.8)
         self.assertTrue(rows["background and streaming work, 144 Hz, ours / rr"].met())
         rows = self.rows(block(missed=50, frames=50), block(units=700))

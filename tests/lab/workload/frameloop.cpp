@@ -151,12 +151,15 @@ class Game {
     if (net_) result["net"] = net_->report(options_.raw);
     if (input_) result["input"] = input_->report(options_.raw);
     uint64_t units = 0;
+    int64_t cpu_ns = 0;
     int64_t wait_ns = 0;
     for (const auto& counter : streamed_) {
       units += counter.units;
+      cpu_ns += counter.cpu_ns;
       wait_ns = std::max(wait_ns, counter.longest_wait_ns(interval_));
     }
-    result["streamers"] = {{"units", units}, {"longest_wait_ms", static_cast<double>(wait_ns) / ns_per_ms}};
+    result["streamers"] = {
+        {"units", units}, {"cpu_ns", cpu_ns}, {"longest_wait_ms", static_cast<double>(wait_ns) / ns_per_ms}};
     return result;
   }
 

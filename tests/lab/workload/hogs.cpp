@@ -4,6 +4,7 @@
 // waits for it, forks the next), and optionally many sleeping threads. Reports the work that got done in
 // the measured interval and the longest that any of them waited for a CPU.
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -34,6 +35,7 @@ struct Options {
 
 struct Storm {
   uint64_t children = 0;
+  int64_t cpu_ns = 0;           // of parent and children
   int64_t longest_wait_ns = 0;  // of a child for its first turn, or of the parent while it forked
 };
 
@@ -72,10 +74,22 @@ int64_t waited_ns(int64_t most_ns) {
   return file >> ran_ns >> delay_ns >> turns && turns > 0 ? std::min(delay_ns, most_ns) : most_ns;
 }
 
+int64_t cpu_time_ns_of(int who) {
+  rusage usage{};
+  getrusage(who, &usage);
+  const auto ns = [](const timeval& time) { return time.tv_sec * ns_per_s + time.tv_usec * ns_per_us; };
+  return ns(usage.ru_utime) + ns(usage.ru_stime);
+}
+
+int64_t family_cpu_time_ns() {
+  return cpu_time_ns_of(RUSAGE_SELF) + cpu_time_ns_of(RUSAGE_CHILDREN);
+}
+
 // A fork takes long enough for its parent to be sent off a CPU in the middle, after or before the child can run:
 // from its begin to the child's first instruction there may be two waits. The kernel is asked only of who may have
 // waited for longer than all before, for that is work too.
 void run_storm(const Interval& interval, Storm& storm, uint64_t child_iterations) {
+  int64_t had_ns = 0;
   for (int64_t begin_ns = now_ns(); !interval.over(begin_ns); begin_ns = now_ns()) {
     const int64_t ran_ns = cpu_time_ns();
     const pid_t child = fork();
@@ -90,25 +104,30 @@ void run_storm(const Interval& interval, Storm& storm, uint64_t child_iterations
       _exit(0);
     }
     waitpid(child, nullptr, 0);
-    if (interval.contains(now_ns())) ++storm.children;
+    if (interval.contains(now_ns()) && storm.children++ == 0) had_ns = family_cpu_time_ns();
   }
+  if (storm.children > 0) storm.cpu_ns = family_cpu_time_ns() - had_ns;
 }
 
 nlohmann::json report(const Board& board, const Options& options) {
   uint64_t units = 0;
   uint64_t fewest = options.hogs == 0 ? 0 : board.hogs[0].units;
   uint64_t most = 0;
+  int64_t hog_cpu_ns = 0;
   int64_t hog_wait_ns = 0;
   for (const auto& hog : std::span(board.hogs, options.hogs)) {
     units += hog.units;
+    hog_cpu_ns += hog.cpu_ns;
     fewest = std::min(fewest, hog.units);
     most = std::max(most, hog.units);
     hog_wait_ns = std::max(hog_wait_ns, hog.longest_wait_ns(board.interval));
   }
   uint64_t children = 0;
+  int64_t storm_cpu_ns = 0;
   int64_t child_wait_ns = 0;
   for (const auto& storm : std::span(board.storms, options.storms)) {
     children += storm.children;
+    storm_cpu_ns += storm.cpu_ns;
     child_wait_ns = std::max(child_wait_ns, storm.longest_wait_ns);
   }
   return {{"interval_ns", board.interval.stop_ns() - board.interval.start_ns()},
@@ -116,9 +135,12 @@ nlohmann::json report(const Board& board, const Options& options) {
            {{"units", units},
             {"fewest_units", fewest},
             {"most_units", most},
+            {"cpu_ns", hog_cpu_ns},
             {"longest_wait_ms", static_cast<double>(hog_wait_ns) / ns_per_ms}}},
           {"storm",
-           {{"children", children}, {"longest_wait_ms", static_cast<double>(child_wait_ns) / ns_per_ms}}}};
+           {{"children", children},
+            {"cpu_ns", storm_cpu_ns},
+            {"longest_wait_ms", static_cast<double>(child_wait_ns) / ns_per_ms}}}};
 }
 
 int run(const Options& options) {
