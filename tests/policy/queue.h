@@ -19,9 +19,12 @@ class Queue {
     u32 weight = 100;
     u64 burst_ns = 0;  // runs for this long, then sleeps, or forks and ends; 0: computes for ever
     u64 sleep_ns = 0;  // 0 with a burst: it ends, and a child forked at its end goes on
+    u64 fork_ns = 0;  // instead its parent does, which has waited for it: for so long, then it forks the next
     u64 runnable_at_ns = 0;
     // what happened
     u64 vtime = 0, since_sleep_ns = 0, key = 0, waits_since_ns = 0;
+    bool parent_runs = false;
+    u64 parent_vtime = 0;
     u64 ran_ns = 0, longest_wait_ns = 0, times_run = 0;
   };
 
@@ -79,6 +82,13 @@ class Queue {
     return first == sleeping_.end() ? none : *first;
   }
 
+  static u64 burst_of(const Thread& thread) { return thread.parent_runs ? thread.fork_ns : thread.burst_ns; }
+
+  u64 slice_of(u32 weight) const {
+    return gs_slice(static_cast<u32>(queued_.size()), static_cast<u32>(cpus_.size()), weight,
+                    tunables_.slice_max_ns, tunables_.slice_min_ns, tunables_.slice_round_ns);
+  }
+
   // task_key() of task.bpf.c.
   u64 key_of(Thread& thread) {
     const u64 lag =
@@ -112,23 +122,21 @@ class Queue {
     thread.times_run++;
     key_of(thread);
     if (gs_before(now_v_, thread.vtime)) now_v_ = thread.vtime;
-    const u64 slice =
-        gs_slice(static_cast<u32>(queued_.size()), static_cast<u32>(cpus_.size()), thread.weight,
-                 tunables_.slice_max_ns, tunables_.slice_min_ns, tunables_.slice_round_ns);
+    const u64 slice = slice_of(thread.weight);
     cpu.started_ns = now_;
     cpu.free_at_ns =
-        now_ + (thread.burst_ns == 0 ? slice : std::min(slice, thread.burst_ns - thread.since_sleep_ns));
+        now_ + (thread.burst_ns == 0 ? slice : std::min(slice, burst_of(thread) - thread.since_sleep_ns));
   }
 
   void stops(Cpu& cpu) {
     const size_t number = cpu.thread;
     Thread& thread = threads_[number];
-    const u64 ran = now_ - cpu.started_ns, vtime_before = thread.vtime;
+    const u64 ran = now_ - cpu.started_ns;
     cpu.thread = none;
     thread.vtime += gs_virtual(ran, thread.weight);
     thread.since_sleep_ns += ran;
     thread.ran_ns += ran;
-    if (thread.burst_ns == 0 || thread.since_sleep_ns < thread.burst_ns) {
+    if (thread.burst_ns == 0 || thread.since_sleep_ns < burst_of(thread)) {
       enqueue(number);
       return;
     }
@@ -136,9 +144,14 @@ class Queue {
     if (thread.sleep_ns > 0) {
       thread.runnable_at_ns = now_ + thread.sleep_ns;
       sleeping_.push_back(number);
+    } else if (thread.fork_ns > 0 && !thread.parent_runs) {
+      thread.parent_runs = true;
+      thread.vtime = thread.parent_vtime;
+      enqueue(number);
     } else {
-      // It forks while it still runs, so its last run is not yet accounted for.
-      thread.vtime = gs_vtime_at_fork(vtime_before, now_v_, tunables_.fork_debit_ns);
+      thread.parent_runs = false;
+      thread.parent_vtime = thread.vtime;
+      thread.vtime = gs_vtime_at_fork(thread.vtime, now_v_, slice_of(100));
       enqueue(number);
     }
   }

@@ -86,30 +86,24 @@ TEST(QueueWaits, AShortSleeperAmongHogsRunsAtTheNextSlice) {
   }
 }
 
-// A chain of children, each of which lives for a moment and ends with a fork, is one thread at each time, and
-// gets one thread's share; whatever their length.
+// A chain of children, each of which lives for a moment and ends with a fork, or whose parent then forks the next, is one
+// thread at each time, and gets one thread's share; whatever their length.
 TEST(Forks, AChainOfShortLivedChildrenGetsNoMoreThanItsShare) {
-  for (const u64 life_usec : {50, 200, 1000, 2000, 3000, 6000, 10000}) {
-    for (const unsigned hogs : {1U, 4U, 12U}) {
-      Queue queue(1);
-      for (unsigned i = 0; i < hogs; ++i) queue.add({});
-      const size_t chain = queue.add({.burst_ns = life_usec * GS_USEC});
-      queue.run_until(20 * GS_SEC);
-      EXPECT_LE(share(queue, chain, 20 * GS_SEC), 1.1 / (hogs + 1))
-          << life_usec << " us, " << hogs << " hogs";
-      EXPECT_GT(queue[chain].times_run, 20U) << "it is served all the same";
+  for (const u64 fork_usec : {0, 200}) {
+    for (const u64 life_usec : {50, 200, 1000, 2000, 3000, 6000, 10000}) {
+      for (const auto [cpus, hogs] : {std::pair{1U, 1U}, {1U, 4U}, {1U, 12U}, {4U, 12U}}) {
+        Queue queue(cpus);
+        for (unsigned i = 0; i < hogs; ++i) queue.add({});
+        const size_t chain = queue.add({.burst_ns = life_usec * GS_USEC, .fork_ns = fork_usec * GS_USEC});
+        queue.run_until(20 * GS_SEC);
+        const double of_its_share = share(queue, chain, 20 * GS_SEC) * (hogs + 1) / cpus;
+        EXPECT_LE(of_its_share, 1.1) << life_usec << " us, fork " << fork_usec << " us, " << hogs << " hogs";
+        EXPECT_GE(of_its_share, life_usec < 2000 ? 0 : 0.45)
+            << life_usec << " us, fork " << fork_usec << " us, " << hogs << " hogs";
+        EXPECT_GT(queue[chain].times_run, 20U) << "it is served all the same";
+      }
     }
   }
-}
-
-TEST(Forks, WithoutTheDebitTheyWould) {
-  gs_tunables without = defaults;
-  without.fork_debit_ns = 0;
-  Queue queue(1, without);
-  for (unsigned i = 0; i < 4; ++i) queue.add({});
-  const size_t chain = queue.add({.burst_ns = ms});
-  queue.run_until(20 * GS_SEC);
-  EXPECT_GT(share(queue, chain, 20 * GS_SEC), 0.5) << "so the simulation sees what the debit is for";
 }
 
 // While T waits, others go first only with keys before T's, which lies at most wait_max ahead of the queue's
