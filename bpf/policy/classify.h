@@ -115,6 +115,12 @@ GS_POLICY bool gs_ends_urgency(u32 lane, u64 burst_ns, bool audio_owes, u64 fram
   return gs_burst_too_long(burst_ns, frame_period_ns, burst_floor_ns);
 }
 
+/* A thread of a lane for short bursts has run for longer without sleeping: lanes are decided at wake-ups, and it may not
+ * wake for long. */
+GS_POLICY bool gs_ends_brevity(u32 lane, u64 burst_ns, u64 interactive_burst_ns) {
+  return lane > GS_LANE_GAME_NETWORK && lane < GS_LANE_NORMAL && burst_ns >= interactive_burst_ns;
+}
+
 /* A thread that gives periods of audio was refused the lane, or lost it, for what it owed, and owes less now. It may
  * not have slept since: who is always behind never does. */
 GS_POLICY bool gs_is_audio_again(u32 lane, bool audio_server, u64 audio_age_ns, bool audio_owes) {

@@ -97,10 +97,11 @@ __hidden void running(struct task_struct* p) {
 /* Charges a thread for what it ran on this CPU since it started or was last charged. */
 __hidden void charge(struct task_ctx* tc, struct cpu_ctx* cc, u64 now) {
   u64 ran = now - cc->run_start_ns;
+  u32 lane = tc->lane;
 
   if (cc->start_unnoted) note_start(tc, cc);
   cc->run_start_ns = now;
-  if (!gs_lane_urgent(tc->lane)) {
+  if (!gs_lane_urgent(lane)) {
     cc->others_ran_ns += ran;
     if (cc->others_ran_ns >= tunables.slice_min_ns) {
       cc->others_ran_ns = 0;
@@ -109,6 +110,10 @@ __hidden void charge(struct task_ctx* tc, struct cpu_ctx* cc, u64 now) {
   }
   tc->vtime += gs_virtual(ran, tc->weight);
   tc->burst_ns += ran;
+  if (gs_ends_brevity(lane, tc->burst_ns, tunables.interactive_burst_ns)) {
+    tc->lane = GS_LANE_NORMAL;
+    __sync_val_compare_and_swap(&cc->lane, lane, GS_LANE_NORMAL); /* unless it is claimed */
+  }
   if (tc->signals.audio_ns | tc->signals.named | tc->audio_server)
     tc->audio_paid_ns = gs_audio_paid(tc->audio_paid_ns, now, ran);
 }

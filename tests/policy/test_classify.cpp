@@ -201,6 +201,15 @@ TEST(Classify, ALongBurstEndsUrgency) {
   EXPECT_TRUE(gs_ends_urgency(GS_LANE_AUDIO, 6 * GS_MSEC, true, 16'666'667, 8 * GS_MSEC));
 }
 
+TEST(Classify, ALongBurstEndsALaneForShortOnes) {
+  for (const u32 lane : {GS_LANE_GAME, GS_LANE_NETWORK, GS_LANE_INTERACTIVE}) {
+    EXPECT_FALSE(gs_ends_brevity(lane, GS_MSEC - 1, GS_MSEC));
+    EXPECT_TRUE(gs_ends_brevity(lane, GS_MSEC, GS_MSEC));
+  }
+  for (const u32 lane : {GS_LANE_FRAME, GS_LANE_GAME_NETWORK, GS_LANE_NORMAL, GS_LANE_BACKGROUND})
+    EXPECT_FALSE(gs_ends_brevity(lane, GS_SEC, GS_MSEC)) << "others say when these end";
+}
+
 TEST(Classify, AudioThatOwedTooMuchIsAudioAgainOnceItOwesLess) {
   EXPECT_TRUE(gs_is_audio_again(GS_LANE_NORMAL, true, never, false)) << "a server's";
   EXPECT_TRUE(gs_is_audio_again(GS_LANE_INTERACTIVE, false, GS_MSEC, false)) << "a player's";

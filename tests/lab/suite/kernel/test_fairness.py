@@ -58,6 +58,21 @@ class Fairness(BackendTest):
         self.assertGreater(min(work), max(work) / 3, work)
         self.assert_still_attached()
 
+    def test_who_computes_is_in_no_hurry_though_it_has_not_slept_since(self):
+        self.attach()
+        cells = Cells(1)
+
+        def wakes_and_computes():
+            for _ in range(20):
+                time.sleep(0.005)
+            count_up(cells, 0)
+
+        pid = self.fork(wakes_and_computes)
+        wait_until("it to compute", lambda: cells[0])
+        time.sleep(0.1)
+        self.assertEqual(self.driver.ask("explain", pid)["lane"], "normal")
+        self.assert_still_attached()
+
     def test_POL6_nice_is_respected(self):
         self.attach()
         plain, nice = self.race([self.on_cpu(1), self.on_cpu(1, lambda: os.nice(10))])
