@@ -13,8 +13,8 @@
  *
  * where burst is what it ran since it last slept: of two with equal shares, the
  * one that just woke goes first. A new thread starts where its parent is, or where one is that has just had a slice,
- * whichever is later: so a chain of short-lived children gets no more than one thread's share, and whoever lives longer
- * is soon even with the rest.
+ * whichever is later: so a chain of short-lived children gets about one thread's share, and whoever lives longer is
+ * soon even with the rest.
  *
  * Two clamps: a sleeper's vtime is lifted to now_v - lag_max, so sleep cannot be saved up; a key
  * is lowered to now_v + wait_max, so a thread of tiny weight waits long, but not
@@ -88,11 +88,11 @@ GS_POLICY u64 gs_vtime_owed(u64 vtime, u64 queue_now, u64 wait_max_ns) {
 }
 
 /*
- * A new thread's virtual time: its parent's, or behind those that wait already, whichever is later. Else a
- * chain of short-lived children would always be first in the queue. parent_vtime: with what the parent has just run.
+ * A new thread's virtual time: its parent's, with what that has just run, or a slice behind the queue's, whichever is
+ * later. Else a chain of short-lived children would always be first in the queue. slice_v: in virtual time.
  */
-GS_POLICY u64 gs_vtime_at_fork(u64 parent_vtime, u64 queue_now, u64 slice_ns) {
-  u64 start = queue_now + slice_ns;
+GS_POLICY u64 gs_vtime_at_fork(u64 parent_vtime, u64 queue_now, u64 slice_v) {
+  u64 start = queue_now + slice_v;
 
   return gs_before(start, parent_vtime) ? parent_vtime : start;
 }

@@ -5,8 +5,8 @@
  * Problem: a handful of threads decide whether a frame is on time; everybody
  * else only wants a fair share.
  *
- * How: a thread's lane is decided when it wakes, from what it has done, never from its name. A smaller number
- * is more urgent.
+ * How: a thread's lane is decided when it wakes, from what it has done, never from its name; who then runs for too long
+ * without sleeping is normal until the next time. A smaller number is more urgent.
  *
  *   lane          who                                         what it gets
  *   game audio    the game's audio call-back                  runs at once: an idle CPU, or one taken from any

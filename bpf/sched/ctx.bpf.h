@@ -256,6 +256,19 @@ static __always_inline u64 time_of(u32 queue) {
   return llc_ctx_of(llc_of(queue))->now_v - behind_llc(queue);
 }
 
+/* How many wait in a queue, and for how many CPUs: those in an LLC's are shared by all its CPUs. */
+static __always_inline s32 waiting_in(u32 queue, u32* nr_cpus) {
+  u32 llc = llc_of(queue) % GS_MAX_LLCS;
+  s32 queued = llc_ctx_of(llc)->queued;
+
+  *nr_cpus = topology.llcs[llc].nr_cpus;
+  if (queue & DSQ_CPU_BIT) {
+    queued = scx_bpf_dsq_nr_queued(queue) + queued / (*nr_cpus ? *nr_cpus : 1);
+    *nr_cpus = 1;
+  }
+  return queued;
+}
+
 /* By which of the two a thread goes that runs on a CPU: by the CPU's own, if it last waited there. */
 static __always_inline u32 queue_here(const struct task_ctx* tc, s32 cpu, u32 llc) {
   u32 own = DSQ_CPU_BIT | (u32)cpu;

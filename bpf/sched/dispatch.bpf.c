@@ -98,8 +98,11 @@ static __always_inline bool balance(u32 own, u64 now) {
 }
 
 /* Another slice for the thread that runs. */
-static __always_inline void goes_on(struct task_struct* prev, struct cpu_ctx* cc, u64 slice_ns, u64 now) {
+static __always_inline void goes_on(struct task_struct* prev, struct cpu_ctx* cc, u32 lane, u64 slice_ns,
+                                    u64 now) {
   compat_set_slice(prev, slice_ns);
+  if (cc->lane == GS_LANE_NONE)
+    cc->lane = lane; /* it was served against the frame lane for its last slice alone */
   cc->slice_end_ns = now + slice_ns;
   cc->leave_tid = 0;
 }
@@ -163,11 +166,17 @@ __noinline int taken_cpus_let_go(void) {
 /* The running urgent thread goes on while nobody of its lane waits and its burst fits into a frame. */
 static __always_inline bool keep_urgent_thread(struct task_struct* prev, struct cpu_ctx* cc, u64 now) {
   struct task_ctx* tc;
+  u32 lane;
 
   if (!wants_to_go_on(prev) || !gs_lane_urgent(cc->lane)) return false;
   tc = task_ctx_of(prev);
-  if (!tc || !gs_lane_urgent(tc->lane) || ends_urgency(tc, now - cc->run_start_ns, now)) return false;
-  goes_on(prev, cc, tunables.slice_frame_ns, now);
+  if (!tc || !gs_lane_urgent(tc->lane)) return false;
+  lane = tc->lane;
+  if (ends_urgency(tc, now - cc->run_start_ns, now)) {
+    __sync_val_compare_and_swap(&cc->lane, lane, GS_LANE_NORMAL); /* it may go on as that */
+    return false;
+  }
+  goes_on(prev, cc, lane, tunables.slice_frame_ns, now);
   return true;
 }
 
@@ -279,7 +288,7 @@ __hidden void dispatch(s32 cpu, struct task_struct* prev) {
   if (serve_others(cc, cpu, llc, queued, &rival)) return;
   if (rival.wins && tc) {
     advance_clock(llc_ctx_of(llc), tc);
-    goes_on(prev, cc, slice_of(tc, queued, topology.llcs[llc].nr_cpus), now);
+    goes_on(prev, cc, tc->lane, slice_of(tc, queued, topology.llcs[llc].nr_cpus), now);
     return;
   }
   if (topology.nr_llcs > 1 && steal(llc)) {
@@ -297,5 +306,5 @@ __hidden void dispatch(s32 cpu, struct task_struct* prev) {
     if (tc) charge(tc, cc, now);
   }
   if (tc) advance_clock(llc_ctx_of(llc), tc);
-  goes_on(prev, cc, tunables.slice_max_ns, now);
+  goes_on(prev, cc, tc ? tc->lane : GS_LANE_NORMAL, tunables.slice_max_ns, now);
 }

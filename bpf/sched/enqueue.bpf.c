@@ -60,18 +60,11 @@ static __always_inline void enqueue_urgent_thread(struct task_struct* p, struct 
  * past it. Both are ordered by the LLC's virtual time, and dispatch() takes who comes first in either. */
 static __always_inline void enqueue_other(struct task_struct* p, struct task_ctx* tc, struct cpu_ctx* cc,
                                           s32 cpu, bool bound, u64 enq_flags) {
-  u32 llc = cc->llc % GS_MAX_LLCS, nr_cpus = topology.llcs[llc].nr_cpus;
-  s32 queued = llc_ctx_of(llc)->queued;
-  u32 dsq = llc;
+  u32 dsq = bound ? DSQ_CPU_BIT | (u32)cpu : cc->llc % GS_MAX_LLCS, nr_cpus;
+  s32 queued = waiting_in(dsq, &nr_cpus);
   u64 slice, key;
 
-  if (bound) {
-    /* Those of the LLC are shared by all its CPUs. */
-    dsq = DSQ_CPU_BIT | (u32)cpu;
-    queued = scx_bpf_dsq_nr_queued(dsq) + queued / (nr_cpus ? nr_cpus : 1);
-    nr_cpus = 1;
-    cc->bound_wait = 1;
-  }
+  if (bound) cc->bound_wait = 1;
   slice = slice_of(tc, queued, nr_cpus);
   key = task_key(p, tc, dsq, queued, nr_cpus);
   tc->keyed = true;

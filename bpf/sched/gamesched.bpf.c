@@ -65,30 +65,27 @@ void BPF_PROG(gamesched_stopping, struct task_struct* p, bool runnable) {
   stopping(p, runnable);
 }
 
-/* The virtual time of the running thread, with what it has not been charged for yet. */
+/* The virtual time of the running thread, with what it has not been charged for yet. It may be pre-empted here. */
 static __always_inline u64 vtime_now(const struct task_ctx* tc) {
   const struct cpu_ctx* cc = this_cpu_ctx();
+  u64 now = bpf_ktime_get_ns(), start = cc->run_start_ns;
 
-  return cc->tid == tc->tid ? tc->vtime + gs_virtual(bpf_ktime_get_ns() - cc->run_start_ns, tc->weight)
-                            : tc->vtime;
+  return cc->tid == tc->tid && gs_before(start, now) ? tc->vtime + gs_virtual(now - start, tc->weight)
+                                                     : tc->vtime;
 }
 
-/* A new thread starts no better than its parent, and behind those that already wait: forking buys no share.
- */
+/* A new thread starts no better than its parent, and not before those that have just had a slice. */
 SEC("struct_ops.s/gamesched_init_task")
 s32 BPF_PROG(gamesched_init_task, struct task_struct* p, struct scx_init_task_args* args) {
   struct task_ctx* parent = args->fork ? task_ctx_of(bpf_get_current_task_btf()) : NULL;
-  u32 queue = parent ? parent->queue : this_cpu_ctx()->llc;
-  u64 now_v = time_of(queue), slice_ns;
-  u32 llc = llc_of(queue) % GS_MAX_LLCS;
+  u32 queue = parent ? parent->queue : this_cpu_ctx()->llc, nr_cpus;
+  u64 vtime = time_of(queue);
 
-  if (!parent) {
-    task_ctx_create(p, now_v, queue);
-    return 0;
-  }
-  slice_ns = gs_slice(llc_ctx_of(llc)->queued, topology.llcs[llc].nr_cpus, 100, tunables.slice_max_ns,
-                      tunables.slice_min_ns, tunables.slice_round_ns);
-  task_ctx_create(p, gs_vtime_at_fork(vtime_now(parent), now_v, slice_ns), queue);
+  if (parent)
+    vtime =
+        gs_vtime_at_fork(vtime_now(parent), vtime,
+                         gs_virtual(slice_of(parent, waiting_in(queue, &nr_cpus), nr_cpus), parent->weight));
+  task_ctx_create(p, vtime, queue);
   return 0;
 }
 

@@ -110,7 +110,8 @@ __hidden void charge(struct task_ctx* tc, struct cpu_ctx* cc, u64 now) {
   }
   tc->vtime += gs_virtual(ran, tc->weight);
   tc->burst_ns += ran;
-  if (gs_ends_brevity(lane, tc->burst_ns, tunables.interactive_burst_ns)) {
+  if (gs_ends_brevity(lane, tc->burst_ns, tunables.interactive_burst_ns) &&
+      *(volatile u8*)&tc->lane == lane /* nobody has lent it urgency meanwhile */) {
     tc->lane = GS_LANE_NORMAL;
     __sync_val_compare_and_swap(&cc->lane, lane, GS_LANE_NORMAL); /* unless it is claimed */
   }

@@ -57,7 +57,7 @@ struct task_ctx {
   u16 game;                /* 1 .. GS_MAX_GAMES; 0: none */
   u16 llc;                 /* of that queue */
   u16 evidence;            /* enum gs_evidence, as of its last wake-up */
-  u8 lane;                 /* enum gs_lane, as of its last wake-up */
+  u8 lane;                 /* enum gs_lane, as of its last wake-up, or less since */
   u8 input_lane;
   u8 hop;          /* distance from a thread that keeps time */
   u8 audio_server; /* valid as `game` is */

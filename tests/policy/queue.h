@@ -151,7 +151,8 @@ class Queue {
     } else {
       thread.parent_runs = false;
       thread.parent_vtime = thread.vtime;
-      thread.vtime = gs_vtime_at_fork(thread.vtime, now_v_, slice_of(100));
+      thread.vtime =
+          gs_vtime_at_fork(thread.vtime, now_v_, gs_virtual(slice_of(thread.weight), thread.weight));
       enqueue(number);
     }
   }

@@ -87,20 +87,24 @@ TEST(QueueWaits, AShortSleeperAmongHogsRunsAtTheNextSlice) {
 }
 
 // A chain of children, each of which lives for a moment and ends with a fork, or whose parent then forks the next, is one
-// thread at each time, and gets one thread's share; whatever their length.
-TEST(Forks, AChainOfShortLivedChildrenGetsNoMoreThanItsShare) {
-  for (const u64 fork_usec : {0, 200}) {
-    for (const u64 life_usec : {50, 200, 1000, 2000, 3000, 6000, 10000}) {
-      for (const auto [cpus, hogs] : {std::pair{1U, 1U}, {1U, 4U}, {1U, 12U}, {4U, 12U}}) {
-        Queue queue(cpus);
-        for (unsigned i = 0; i < hogs; ++i) queue.add({});
-        const size_t chain = queue.add({.burst_ns = life_usec * GS_USEC, .fork_ns = fork_usec * GS_USEC});
-        queue.run_until(20 * GS_SEC);
-        const double of_its_share = share(queue, chain, 20 * GS_SEC) * (hogs + 1) / cpus;
-        EXPECT_LE(of_its_share, 1.1) << life_usec << " us, fork " << fork_usec << " us, " << hogs << " hogs";
-        EXPECT_GE(of_its_share, life_usec < 2000 ? 0 : 0.45)
-            << life_usec << " us, fork " << fork_usec << " us, " << hogs << " hogs";
-        EXPECT_GT(queue[chain].times_run, 20U) << "it is served all the same";
+// thread at each time, and gets about one thread's share; whatever their length and weight.
+TEST(Forks, AChainOfShortLivedChildrenGetsAboutAShare) {
+  for (const u32 weight : {15U, 100U, 300U}) {
+    for (const u64 fork_usec : {0, 200, 1000}) {
+      for (const u64 life_usec : {50, 200, 1000, 2000, 3000, 6000, 10000}) {
+        for (const auto [cpus, hogs] : {std::pair{1U, 1U}, {1U, 4U}, {1U, 12U}, {4U, 12U}}) {
+          Queue queue(cpus);
+          for (unsigned i = 0; i < hogs; ++i) queue.add({});
+          const size_t chain =
+              queue.add({.weight = weight, .burst_ns = life_usec * GS_USEC, .fork_ns = fork_usec * GS_USEC});
+          queue.run_until(40 * GS_SEC);
+          const double of_its_share =
+              share(queue, chain, 40 * GS_SEC) / cpus * (hogs * 100 + weight) / weight;
+          const auto which = testing::Message() << "weight " << weight << ", " << life_usec << " us, fork "
+                                                << fork_usec << " us, " << hogs << " hogs on " << cpus;
+          EXPECT_LE(of_its_share, weight == 100 && fork_usec <= 200 ? 1.1 : 1.7) << which;
+          EXPECT_GE(of_its_share, life_usec < 3000 ? 0.004 : 0.5) << which;
+        }
       }
     }
   }

@@ -113,10 +113,12 @@ class WorkFigures(unittest.TestCase):
         rows = self.rows(block(missed=5, frames=95), block(units=900))
         for what in ("background", "streaming"):
             self.assertIs(rows[f"{what} CPU time, 144 Hz, ours / default"].met(), False)
+        self.assertIs(rows["background and streaming work, 144 Hz, ours / default"].met(), False)
 
     def test_are_held_to_real_time_where_the_default_misses_many(self):
         rows = self.rows(block(missed=50, frames=50), block(units=900))
         self.assertNotIn("streaming CPU time, 144 Hz, ours / default", rows)
+        self.assertNotIn("background and streaming work, 144 Hz, ours / default", rows)
         self.assertEqual(rows["streaming work, 144 Hz, ours"].value, 1.8)
         self.assertTrue(rows["background and streaming work, 144 Hz, ours / rr"].met())
         rows = self.rows(block(missed=50, frames=50), block(units=700))
