@@ -104,6 +104,7 @@ TEST(Forks, AChainOfShortLivedChildrenGetsAboutAShare) {
                                                 << fork_usec << " us, " << hogs << " hogs on " << cpus;
           EXPECT_LE(of_its_share, weight == 100 && fork_usec <= 200 ? 1.1 : 1.7) << which;
           EXPECT_GE(of_its_share, life_usec < 3000 ? 0.004 : 0.5) << which;
+          EXPECT_GT(queue[chain].times_run, 20U) << which << ": it is served all the same";
         }
       }
     }
