@@ -86,6 +86,13 @@ static inline __attribute__((always_inline)) void compat_reenqueue_local(void) {
     scx_bpf_reenqueue_local();
 }
 
+/* Whether p waits in a CPU's local queue. */
+static inline __attribute__((always_inline)) bool compat_in_local_queue(const struct task_struct* p) {
+  const struct scx_dispatch_q* queue = p->scx.dsq;
+
+  return queue && queue->id == SCX_DSQ_LOCAL;
+}
+
 /*
  * Set the remaining slice. Since 6.19 a kfunc; before, BPF wrote the field itself.
  */

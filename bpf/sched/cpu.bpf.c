@@ -130,16 +130,17 @@ static __always_inline void ask_to_let_go(struct cpu_ctx* cc) {
 /* A real-time, deadline or stop task takes this CPU. Whom it pre-empted and whoever was already sent here
  * look for another, unless it gives this one back soon and nobody urgent has to wait for that. */
 __hidden void cpu_is_taken(s32 cpu, const struct task_struct* taker) {
-  struct task_ctx* pre_empted = task_ctx_of(bpf_get_current_task_btf());
+  struct task_struct* pre_empted = bpf_get_current_task_btf();
+  struct task_ctx* tc = task_ctx_of(pre_empted);
   struct cpu_ctx* cc = cpu_ctx_of(cpu);
   bool brief = taker && gs_takes_briefly(taker->se.sum_exec_runtime, taker->nvcsw + taker->nivcsw);
 
   cc->lane = GS_LANE_NONE;
   cc->taken_ns = bpf_ktime_get_ns();
   cc->leave_tid = 0;
-  /* But for the one that it pre-empted, if that is not kept: any other was sent here and is urgent. */
-  if (brief && pre_empted && !gs_lane_urgent(pre_empted->lane) &&
-      scx_bpf_dsq_nr_queued(SCX_DSQ_LOCAL) <= (pre_empted->tid != cc->kept_tid))
+  /* But for the one that it pre-empted, unless that waits elsewhere now: any other was sent here and is urgent. */
+  if (brief && tc && !gs_lane_urgent(tc->lane) &&
+      scx_bpf_dsq_nr_queued(SCX_DSQ_LOCAL) <= compat_in_local_queue(pre_empted))
     return;
   if (cc->kept_tid && !brief) ask_to_let_go(cc);
   compat_reenqueue_local();

@@ -97,9 +97,18 @@ static __always_inline bool balance(u32 own, u64 now) {
   return false;
 }
 
-/* Another slice for the thread that runs. */
+/* In this CPU's local queue, or in the frame queue, out of which it is fetched. */
+__noinline int claimant_came(u32 llc) {
+  return scx_bpf_dsq_nr_queued(SCX_DSQ_LOCAL) > 0 || serve(DSQ_FRAME_BIT | llc % GS_MAX_LLCS);
+}
+
+/*
+ * Another slice for the thread that runs; unless an urgent one that has claimed this CPU came since dispatch() began,
+ * which lets go of the run queue's lock to move threads: its pre-emption, a slice of 0, would be lost.
+ */
 static __always_inline void goes_on(struct task_struct* prev, struct cpu_ctx* cc, u32 lane, u64 slice_ns,
                                     u64 now) {
+  if (gs_victim_score(cc->lane, lane, 0) && claimant_came(cc->llc)) return;
   compat_set_slice(prev, slice_ns);
   if (cc->lane == GS_LANE_NONE)
     cc->lane = lane; /* it was served against the frame lane for its last slice alone */

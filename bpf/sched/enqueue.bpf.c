@@ -32,22 +32,27 @@ static __always_inline u64 urgent_key(struct task_ctx* tc, u64 now) {
                        tc->signals.audio_period_ns, tc->window);
 }
 
+/*
+ * On another CPU a victim comes to the frame queue of its LLC. To send a thread there, to pre-empt, is no way: up to
+ * 6.18 the kernel loses that flag when it moves one on its own, and who was sent would wait for a hog's slice to end in
+ * a local queue that nobody else looks at.
+ */
 static __always_inline void enqueue_urgent_thread(struct task_struct* p, struct task_ctx* tc, s32 cpu,
                                                   u64 enq_flags, u64 now) {
-  u32 llc = cpu_ctx_of(cpu)->llc;
   bool bound = compat_bound_to_cpu(p, enq_flags), moves = !bound && compat_runs_nowhere(p, enq_flags);
   s32 victim = -1;
+  u32 llc;
 
   /* Asked for a CPU a moment ago, select_cpu() found none; all others (pinned, pre-empted, slice used) look
    * for one now. */
   if (!compat_cpu_selected(p, enq_flags)) victim = place_urgent_thread(p, tc, cpu, moves, now);
-  /* For who cannot be put there, that CPU comes to the queue. */
-  if (victim >= 0 && (moves || victim == cpu)) {
+  if (victim == cpu) {
     count(frame_preemptions);
-    scx_bpf_dsq_insert(p, SCX_DSQ_LOCAL_ON | victim, tunables.slice_frame_ns, SCX_ENQ_PREEMPT);
+    scx_bpf_dsq_insert(p, SCX_DSQ_LOCAL, tunables.slice_frame_ns, SCX_ENQ_PREEMPT);
     return;
   }
   count(frame_queued);
+  llc = cpu_ctx_of(victim >= 0 ? victim : cpu)->llc % GS_MAX_LLCS;
   if (!bound) __sync_fetch_and_add(&llc_ctx_of(llc)->frame_arrivals, 1);
   scx_bpf_dsq_insert_vtime(p, DSQ_FRAME_BIT | llc, tunables.slice_frame_ns, urgent_key(tc, now), enq_flags);
   if (victim >= 0)

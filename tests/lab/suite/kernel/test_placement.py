@@ -9,6 +9,7 @@ import unittest
 from backend import CPUS, BackendTest, Cells, count_up, sched_getcpu
 from input_devices import InputTest
 from lab import Driver, first_line, wait_until
+from uinput import EV_REL, REL_X
 
 CPU_DIR = pathlib.Path("/sys/devices/system/cpu")
 
@@ -145,6 +146,61 @@ class TakenAgain(InputTest):
         ran = {cpu: cells[cpu] - begin[at] for at, cpu in enumerate(CPUS)}
         self.assertGreater(ran[quiet], sum(ran.values()) * 2 / 3, ran)
         self.assert_still_attached()
+
+
+    @staticmethod
+    def waits_for_events(pid):
+        wait_until("it to wait for events", lambda: first_line(pathlib.Path(f"/proc/{pid}/wchan"), "") == "evdev_read")
+
+    def hand_back(self, spin_s, times=150):
+        """One event wakes a game's reader and, right after it, a real-time thread that is bound to the CPU where that last
+        ran and computes for spin_s. All CPUs have hogs. Returns how often the reader ran only when the other was done, and
+        how often it had to move."""
+        self.attach()
+        mouse, cells = self.mouse(), Cells(4)  # event that the reader had last, its CPU, event that the taker has done, waits
+        began, at, done, late = range(4)
+        moves = 0
+
+        def read(device):
+            while os.read(device, 4096):
+                cells[at] = sched_getcpu()
+                cells[late] += cells[done] > cells[began]
+                cells[began] += 1
+
+        def take(device):
+            os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(2))
+            while os.read(device, 4096):
+                end_s = time.monotonic() + spin_s
+                while time.monotonic() < end_s:
+                    pass
+                cells[done] += 1
+
+        device = mouse.event_device()
+        reader = self.play(lambda: read(os.open(device, os.O_RDONLY)))
+        self.waits_for_events(reader)
+        taker = self.fork(lambda: take(os.open(device, os.O_RDONLY)))
+        self.waits_for_events(taker)
+        for _ in range(2 * len(CPUS)):
+            self.fork(lambda: count_up(Cells(1), 0))
+        self.pin(CPUS[0])
+        for number in range(times):
+            where = cells[at]
+            os.sched_setaffinity(taker, {where})
+            mouse.packet(EV_REL, REL_X, 1 if number % 2 else -1)
+            wait_until("both to have had it", lambda: cells[began] == cells[done] == number + 1, interval_s=0.002)
+            moves += cells[at] != where
+        self.assert_still_attached()
+        return cells[late], moves
+
+    def test_who_is_handed_back_for_a_real_time_task_takes_another_cpu_at_once(self):
+        late, moves = self.hand_back(spin_s=0.0015)
+        self.assertGreater(moves, 50)
+        self.assertLess(late, moves / 20, f"of {moves} times")
+
+    def test_nor_does_it_wait_for_a_brief_one(self):
+        late, moves = self.hand_back(spin_s=0.0006)
+        self.assertGreater(moves, 50)
+        self.assertLess(late, moves / 20, f"of {moves} times")
 
 
 class Hotplug(BackendTest):
