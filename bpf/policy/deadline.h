@@ -12,9 +12,16 @@
  *   key = vtime + min(burst, burst_max) * 100 / weight
  *
  * where burst is what it ran since it last slept: of two with equal shares, the
- * one that just woke goes first. A new thread starts where its parent is, or where one is that has just had a slice,
- * whichever is later: so a chain of short-lived children gets about one thread's share, and whoever lives longer is
- * soon even with the rest.
+ * one that just woke goes first.
+ *
+ * A new thread starts where its parent is, and the parent pays for that: it goes on a slice later, as if the child's
+ * first slice were its own. When the child ends, the two are settled: the parent gets back what the child did not run, or
+ * pays for what it ran beyond that. So a chain of short-lived children, of a shell or a build, has one thread's share,
+ * and a parent with many at once sends each a slice behind the queue.
+ *
+ *   queue at 1000 ms, slice 4 ms      parent   1st child   2nd child   3rd child
+ *   at 1000 ms, forks three           1004     1000        1004        1004
+ *   the first ends after 1 ms         1001
  *
  * Two clamps: a sleeper's vtime is lifted to now_v - lag_max, so sleep cannot be saved up; a key
  * is lowered to now_v + wait_max, so a thread of tiny weight waits long, but not
@@ -88,13 +95,15 @@ GS_POLICY u64 gs_vtime_owed(u64 vtime, u64 queue_now, u64 wait_max_ns) {
 }
 
 /*
- * A new thread's virtual time: its parent's, with what that has just run, or a slice behind the queue's, whichever is
- * later. Else a chain of short-lived children would always be first in the queue. slice_v: in virtual time.
+ * A parent's virtual time when it has paid owed_v for its children, which nobody pays beyond where one is that has just
+ * had a slice; below 0: it gets that back. All in virtual time.
  */
-GS_POLICY u64 gs_vtime_at_fork(u64 parent_vtime, u64 queue_now, u64 slice_v) {
-  u64 start = queue_now + slice_v;
+GS_POLICY u64 gs_vtime_paid(u64 vtime, u64 queue_now, s64 owed_v, u64 slice_v) {
+  u64 end = queue_now + slice_v;
 
-  return gs_before(start, parent_vtime) ? parent_vtime : start;
+  if (owed_v <= 0) return vtime + (u64)owed_v;
+  if (!gs_before(vtime, end)) return vtime;
+  return vtime + gs_min((u64)owed_v, end - vtime);
 }
 
 GS_POLICY u64 gs_deadline_key(u64 vtime, u64 queue_now, u64 burst_ns, u32 weight, u64 burst_max_ns,

@@ -90,10 +90,15 @@ extern u32 some_let_go; /* lets_go is set for a CPU */
  */
 
 /* task.bpf.c */
-void task_ctx_create(struct task_struct* p, u64 vtime, u32 queue);
+void task_ctx_create(struct task_struct* p, u64 vtime, u32 queue, u32 parent_tid, u64 paid_v);
 u32 task_wakes(struct task_struct* p __arg_trusted, struct task_ctx* tc, u64 now, bool waker_known);
 void task_join_clock(struct task_ctx* tc, u32 queue);
 u64 task_key(const struct task_struct* p, struct task_ctx* tc, u32 queue, s32 queued, u32 nr_cpus);
+
+/* children.bpf.c */
+void task_created(struct task_struct* p);
+void task_exits(struct task_struct* p);
+int pay_for_children(struct task_ctx* tc, u64 now_v);
 
 /* select_cpu.bpf.c */
 s32 place_urgent_thread(struct task_struct* p __arg_trusted, struct task_ctx* tc, s32 prev_cpu, bool anywhere,

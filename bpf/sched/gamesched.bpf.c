@@ -65,27 +65,12 @@ void BPF_PROG(gamesched_stopping, struct task_struct* p, bool runnable) {
   stopping(p, runnable);
 }
 
-/* The virtual time of the running thread, with what it has not been charged for yet. It may be pre-empted here. */
-static __always_inline u64 vtime_now(const struct task_ctx* tc) {
-  const struct cpu_ctx* cc = this_cpu_ctx();
-  u64 now = bpf_ktime_get_ns(), start = cc->run_start_ns;
-
-  return cc->tid == tc->tid && gs_before(start, now) ? tc->vtime + gs_virtual(now - start, tc->weight)
-                                                     : tc->vtime;
-}
-
-/* A new thread starts no better than its parent, and not before those that have just had a slice. */
 SEC("struct_ops.s/gamesched_init_task")
 s32 BPF_PROG(gamesched_init_task, struct task_struct* p, struct scx_init_task_args* args) {
-  struct task_ctx* parent = args->fork ? task_ctx_of(bpf_get_current_task_btf()) : NULL;
-  u32 queue = parent ? parent->queue : this_cpu_ctx()->llc, nr_cpus;
-  u64 vtime = time_of(queue);
-
-  if (parent)
-    vtime =
-        gs_vtime_at_fork(vtime_now(parent), vtime,
-                         gs_virtual(slice_of(parent, waiting_in(queue, &nr_cpus), nr_cpus), parent->weight));
-  task_ctx_create(p, vtime, queue);
+  if (args->fork)
+    task_created(p);
+  else
+    task_ctx_create(p, time_of(this_cpu_ctx()->llc), this_cpu_ctx()->llc, 0, 0);
   return 0;
 }
 
@@ -133,11 +118,14 @@ static char daemon_gone[] = "gameschedd has ended";
 /* The link that holds us ends with the daemon too, but only after its memory and its mounts: this is its first
  * step. */
 SEC("tp_btf/sched_process_exit")
-int BPF_PROG(gamesched_daemon_exits, struct task_struct* p) {
+int BPF_PROG(gamesched_thread_exits, struct task_struct* p) {
   unsigned long long no_arguments = 0;
 
-  if (in_place && p->pid == daemon_tgid)
+  if (!in_place) return 0;
+  if (p->pid == daemon_tgid)
     scx_bpf_exit_bstr(0, daemon_gone, &no_arguments, sizeof(no_arguments));
+  else
+    task_exits(p);
   return 0;
 }
 

@@ -96,7 +96,7 @@ __hidden void running(struct task_struct* p) {
 
 /* Charges a thread for what it ran on this CPU since it started or was last charged. */
 __hidden void charge(struct task_ctx* tc, struct cpu_ctx* cc, u64 now) {
-  u64 ran = now - cc->run_start_ns;
+  u64 ran = now - cc->run_start_ns, ran_v = gs_virtual(ran, tc->weight);
   u32 lane = tc->lane;
 
   if (cc->start_unnoted) note_start(tc, cc);
@@ -108,7 +108,8 @@ __hidden void charge(struct task_ctx* tc, struct cpu_ctx* cc, u64 now) {
       cc->others_served_ns = now;
     }
   }
-  tc->vtime += gs_virtual(ran, tc->weight);
+  tc->vtime += ran_v;
+  tc->own_v += ran_v;
   tc->burst_ns += ran;
   if (gs_ends_brevity(lane, tc->burst_ns, tunables.interactive_burst_ns) &&
       *(volatile u8*)&tc->lane == lane /* nobody has lent it urgency meanwhile */) {

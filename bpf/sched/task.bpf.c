@@ -13,7 +13,7 @@
 #define SCHED_IDLE 5
 
 /* Without one a thread is still scheduled, only not well: better than a fork that fails. */
-__hidden void task_ctx_create(struct task_struct* p, u64 vtime, u32 queue) {
+__hidden void task_ctx_create(struct task_struct* p, u64 vtime, u32 queue, u32 parent_tid, u64 paid_v) {
   struct task_ctx* tc = bpf_task_storage_get(&task_ctxs, p, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
 
   if (!tc) return;
@@ -23,6 +23,8 @@ __hidden void task_ctx_create(struct task_struct* p, u64 vtime, u32 queue) {
   tc->queue = queue;
   tc->llc = llc_of(queue);
   tc->vtime = vtime;
+  tc->parent_tid = parent_tid;
+  tc->own_v = -(s64)paid_v;
   tc->lane = GS_LANE_NORMAL;
   tc->moves.cpu = tc->moves.home = GS_NO_CPU;
   tc->weight = 100; /* until it runs: the kernel has not given it its own yet */
@@ -249,6 +251,7 @@ __hidden void task_join_clock(struct task_ctx* tc, u32 queue) {
 
   rebase(tc, queue);
   now_v = time_of(queue);
+  if (tc->children_v) pay_for_children(tc, now_v);
   if (own && gs_virtual(tc->burst_ns, tc->weight) >= tunables.slice_max_ns) {
     tc->vtime = gs_vtime_at_wake(tc->vtime, now_v, tunables.wait_max_ns);
     vtime = gs_vtime_at_wake(tc->vtime, now_v, lag);

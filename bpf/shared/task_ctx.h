@@ -45,12 +45,15 @@ struct task_ctx {
   u64 input_ns;      /* the input event that woke it, until it runs; else 0 */
   u64 slice_left_ns; /* of the slice in which an urgent thread pre-empted it; 0: none */
   u64 weighed_ns;    /* when `weight` was looked up */
-  u32 weight;        /* with that of its control groups; 100: usual */
-  u32 own_weight;    /* the kernel's at that time: by its nice value */
+  s64 children_v; /* what it owes for its children since it last had a key (deadline.h); by them, atomically */
+  s64 own_v;      /* what its parent is to pay for it: what it ran, less what that has paid */
+  u32 weight;     /* with that of its control groups; 100: usual */
+  u32 own_weight; /* the kernel's at that time: by its nice value */
   struct gs_pattern pattern;
   struct gs_moves moves;
   u32 games_generation; /* `game` is valid while this equals the shared one */
   u32 tid;
+  u32 parent_tid;          /* who created it; 0: not known, it was there before us */
   u32 peer_tid, peer_wait; /* the frame thread that woke it, and the wait its work belongs to */
   u32 done_tid, done_wait; /* the same, of the burst before: done in time, verdict open */
   u32 queue;               /* where it waits, or last did: an LLC's, or a CPU's */

@@ -24,7 +24,8 @@ class Queue {
     // what happened
     u64 vtime = 0, since_sleep_ns = 0, key = 0, waits_since_ns = 0;
     bool parent_runs = false;
-    u64 parent_vtime = 0;
+    u64 parent_vtime = 0;  // as of when it forked
+    s64 own_v = 0;         // what it ran since, less what its parent has paid for it
     u64 ran_ns = 0, longest_wait_ns = 0, times_run = 0;
   };
 
@@ -89,6 +90,8 @@ class Queue {
                     tunables_.slice_max_ns, tunables_.slice_min_ns, tunables_.slice_round_ns);
   }
 
+  u64 slice_v(const Thread& thread) const { return gs_virtual(slice_of(thread.weight), thread.weight); }
+
   // task_key() of task.bpf.c.
   u64 key_of(Thread& thread) {
     const u64 lag =
@@ -134,6 +137,7 @@ class Queue {
     const u64 ran = now_ - cpu.started_ns;
     cpu.thread = none;
     thread.vtime += gs_virtual(ran, thread.weight);
+    thread.own_v += static_cast<s64>(gs_virtual(ran, thread.weight));
     thread.since_sleep_ns += ran;
     thread.ran_ns += ran;
     if (thread.burst_ns == 0 || thread.since_sleep_ns < burst_of(thread)) {
@@ -146,13 +150,13 @@ class Queue {
       sleeping_.push_back(number);
     } else if (thread.fork_ns > 0 && !thread.parent_runs) {
       thread.parent_runs = true;
-      thread.vtime = thread.parent_vtime;
+      thread.vtime = gs_vtime_paid(thread.parent_vtime, now_v_, thread.own_v, slice_v(thread));
       enqueue(number);
     } else {
       thread.parent_runs = false;
-      thread.parent_vtime = thread.vtime;
-      thread.vtime =
-          gs_vtime_at_fork(thread.vtime, now_v_, gs_virtual(slice_of(thread.weight), thread.weight));
+      const u64 slice = slice_v(thread);
+      thread.parent_vtime = gs_vtime_paid(thread.vtime, now_v_, static_cast<s64>(slice), slice);
+      thread.own_v = -static_cast<s64>(thread.parent_vtime - thread.vtime);
       enqueue(number);
     }
   }

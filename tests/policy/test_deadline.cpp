@@ -69,12 +69,18 @@ TEST(Waking, LiftsASleeperAndLeavesOthers) {
   }
 }
 
-TEST(Forking, StartsBehindParentAndQueue) {
-  EXPECT_EQ(gs_vtime_at_fork(900, 1000, 6), 1006U);
-  EXPECT_EQ(gs_vtime_at_fork(1005, 1000, 6), 1006U);
-  EXPECT_EQ(gs_vtime_at_fork(1100, 1000, 6), 1100U);
-  EXPECT_EQ(gs_vtime_at_fork(UINT64_MAX - 10, UINT64_MAX - 2, 6), 3U);
-  EXPECT_EQ(gs_vtime_at_fork(4, UINT64_MAX - 2, 6), 4U);
+TEST(Children, ArePaidForUpToASliceBehindTheQueue) {
+  EXPECT_EQ(gs_vtime_paid(1000, 1000, 4, 6), 1004U);
+  EXPECT_EQ(gs_vtime_paid(1000, 1000, 60, 6), 1006U);
+  EXPECT_EQ(gs_vtime_paid(900, 1000, 60, 6), 960U);
+  EXPECT_EQ(gs_vtime_paid(1100, 1000, 60, 6), 1100U) << "it has paid enough";
+  EXPECT_EQ(gs_vtime_paid(UINT64_MAX - 2, UINT64_MAX - 2, 60, 6), 3U);
+}
+
+TEST(Children, GiveBackWhatTheyDidNotRun) {
+  EXPECT_EQ(gs_vtime_paid(1004, 1000, -3, 6), 1001U);
+  EXPECT_EQ(gs_vtime_paid(1, 1000, -3, 6), UINT64_MAX - 1);
+  EXPECT_EQ(gs_vtime_paid(1004, 1000, 0, 6), 1004U);
 }
 
 TEST(DeadlineKey, NeverLiesBeyondTheLongestWait) {

@@ -87,8 +87,8 @@ TEST(QueueWaits, AShortSleeperAmongHogsRunsAtTheNextSlice) {
 }
 
 // A chain of children, each of which lives for a moment and ends with a fork, or whose parent then forks the next, is one
-// thread at each time, and gets about one thread's share; whatever their length and weight.
-TEST(Forks, AChainOfShortLivedChildrenGetsAboutAShare) {
+// thread at each time, and gets one thread's share; whatever their length and weight.
+TEST(Forks, AChainOfShortLivedChildrenGetsOneShare) {
   for (const u32 weight : {15U, 100U, 300U}) {
     for (const u64 fork_usec : {0, 200, 1000}) {
       for (const u64 life_usec : {50, 200, 1000, 2000, 3000, 6000, 10000}) {
@@ -102,9 +102,9 @@ TEST(Forks, AChainOfShortLivedChildrenGetsAboutAShare) {
               share(queue, chain, 40 * GS_SEC) / cpus * (hogs * 100 + weight) / weight;
           const auto which = testing::Message() << "weight " << weight << ", " << life_usec << " us, fork "
                                                 << fork_usec << " us, " << hogs << " hogs on " << cpus;
-          EXPECT_LE(of_its_share, weight == 100 && fork_usec <= 200 ? 1.1 : 1.7) << which;
-          EXPECT_GE(of_its_share, life_usec < 3000 ? 0.004 : 0.5) << which;
-          EXPECT_GT(queue[chain].times_run, 20U) << which << ": it is served all the same";
+          EXPECT_LE(of_its_share, 1.02) << which;
+          // A low weight pays for long bursts, as any thread's does.
+          EXPECT_GE(of_its_share, weight >= 100 ? 0.98 : life_usec <= 1000 ? 0.9 : 0.5) << which;
         }
       }
     }

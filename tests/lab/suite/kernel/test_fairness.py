@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Nobody starves; affinity, nice and the other policies keep their meaning. Always ratios within one run."""
 
+import contextlib
 import ctypes
 import json
 import os
+import resource
 import struct
 import time
 
@@ -51,6 +53,25 @@ class Fairness(BackendTest):
             count_up(cells, at)
 
         return body
+
+    def test_a_chain_of_short_lived_children_has_one_share(self):
+        """As of a shell or a build. CPU time, of which the chain has what parent and children had."""
+        def chain(cells, at):
+            while True:
+                with contextlib.suppress(FileNotFoundError):
+                    os.posix_spawn("/nowhere", ["/nowhere"], {})  # which a child finds out, and its parent waits for it
+                cells[at] = int(1e6 * sum(usage.ru_utime + usage.ru_stime for usage in map(
+                    resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))))
+
+        def hog(cells, at):
+            while True:
+                cells[at] = int(1e6 * time.process_time())
+
+        self.attach()
+        chained, *alone = self.race([chain] + [hog] * (3 * len(CPUS)), seconds=2 * RUN_S)
+        ratio = chained * len(alone) / sum(alone)
+        self.assertTrue(0.75 < ratio < 1.25, f"it has {ratio:.2f} of a share")
+        self.assert_still_attached()
 
     def test_equals_get_equal_shares(self):
         self.attach()

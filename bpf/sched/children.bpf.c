@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Threads that create others pay for them (bpf/policy/deadline.h).
+ *
+ * Both sides of it run at any time beside the parent's own callbacks: they add to an account of its own,
+ * which it settles when it next gets a key.
+ */
+#include "bpf/sched/ctx.bpf.h"
+#include "bpf/policy/deadline.h"
+
+/* What the running thread has not been charged for yet. It may be pre-empted here. */
+static __always_inline u64 uncharged_v(const struct task_ctx* tc) {
+  const struct cpu_ctx* cc = this_cpu_ctx();
+  u64 now = bpf_ktime_get_ns(), start = cc->run_start_ns;
+
+  return cc->tid == tc->tid && gs_before(start, now) ? gs_virtual(now - start, tc->weight) : 0;
+}
+
+/* A slice of tc's where it last waited, in virtual time. */
+static __always_inline u64 slice_v(const struct task_ctx* tc) {
+  u32 nr_cpus;
+  s32 queued = waiting_in(tc->queue, &nr_cpus);
+
+  return gs_virtual(slice_of(tc, queued, nr_cpus), tc->weight);
+}
+
+/* The current thread creates p. */
+__hidden void task_created(struct task_struct* p) {
+  struct task_ctx* parent = task_ctx_of(bpf_get_current_task_btf());
+  u64 now_v, vtime, slice, start, after;
+  u32 queue = this_cpu_ctx()->llc;
+  s64 owed_v;
+
+  if (!parent) {
+    task_ctx_create(p, time_of(queue), queue, 0, 0);
+    return;
+  }
+  queue = parent->queue;
+  now_v = time_of(queue);
+  vtime = parent->vtime + uncharged_v(parent);
+  slice = slice_v(parent);
+  owed_v = parent->children_v;
+  start = gs_vtime_paid(vtime, now_v, owed_v, slice);
+  after = gs_vtime_paid(vtime, now_v, owed_v + slice, slice);
+  __sync_fetch_and_add(&parent->children_v, after - start);
+  task_ctx_create(p, start, queue, parent->tid, after - start);
+}
+
+/* The current thread, p, ends. */
+__hidden void task_exits(struct task_struct* p) {
+  struct task_ctx *tc = task_ctx_of(p), *parent;
+  struct task_struct* creator;
+  s64 owed_v;
+
+  if (!tc || !tc->parent_tid) return;
+  owed_v = tc->own_v + uncharged_v(tc);
+  creator = bpf_task_from_pid(tc->parent_tid);
+  if (!creator) return;
+  parent = task_ctx_of(creator);
+  if (parent && parent->tid == tc->parent_tid) __sync_fetch_and_add(&parent->children_v, owed_v);
+  bpf_task_release(creator);
+}
+
+__noinline int pay_for_children(struct task_ctx* tc, u64 now_v) {
+  if (!tc) return 0;
+  tc->vtime = gs_vtime_paid(tc->vtime, now_v, __sync_lock_test_and_set(&tc->children_v, 0), slice_v(tc));
+  return 0;
+}
