@@ -52,7 +52,9 @@ __hidden void task_exits(struct task_struct* p) {
   struct task_struct* creator;
   s64 owed_v;
 
-  if (!tc || !tc->parent_tid) return;
+  if (!tc) return;
+  leaves_frame_queue(tc); /* it has become another scheduler's meanwhile */
+  if (!tc->parent_tid) return;
   owed_v = tc->own_v + uncharged_v(tc);
   creator = bpf_task_from_pid(tc->parent_tid);
   if (!creator) return;

@@ -59,6 +59,7 @@ struct llc_ctx {
   s32 queued;          /* threads in its queue, as of the last dispatch() that looked */
   struct gs_pace pace; /* how fast now_v goes (balance.h) */
   u32 frame_arrivals;  /* threads that may change CPUs queued in the frame queue so far */
+  u32 frame_waiting;   /* threads in the frame queue, and those that left it and have not run yet */
 } __attribute__((aligned(64)));
 
 struct game_ctx {
@@ -231,6 +232,28 @@ static __always_inline u32 llc_near(u32 own, u32 i) {
 
   barrier_var(llc);
   return llc;
+}
+
+/*
+ * Whether anybody may wait in an LLC's frame queue. To ask the kernel means to look the queue up by its number, which
+ * each dispatch() would do to find it empty. Counted before it is put there, and until it runs: never too few.
+ */
+static __always_inline bool frame_waits(u32 llc) {
+  return *(volatile u32*)&llc_ctx_of(llc)->frame_waiting;
+}
+
+static __always_inline void leaves_frame_queue(struct task_ctx* tc) {
+  u32 llc = tc->frame_llc;
+
+  if (!llc) return;
+  tc->frame_llc = 0;
+  __sync_fetch_and_sub(&llc_ctx_of(llc - 1)->frame_waiting, 1);
+}
+
+static __always_inline void joins_frame_queue(struct task_ctx* tc, u32 llc) {
+  leaves_frame_queue(tc);
+  tc->frame_llc = llc + 1;
+  __sync_fetch_and_add(&llc_ctx_of(llc)->frame_waiting, 1);
 }
 
 static __always_inline struct game_ctx* game_ctx_of(u32 game) {

@@ -18,6 +18,10 @@ static __always_inline bool serve(u64 dsq) {
   return scx_bpf_dsq_move_to_local(dsq);
 }
 
+static __always_inline bool serve_frame(u32 llc) {
+  return frame_waits(llc) && serve(DSQ_FRAME_BIT | llc);
+}
+
 static __always_inline bool wants_to_go_on(const struct task_struct* prev) {
   return prev && prev->scx.flags & 1 /* SCX_TASK_QUEUED */;
 }
@@ -73,8 +77,7 @@ static __always_inline bool steal(u32 own) {
 
     if (i >= 2 * nr) break;
     if (llc >= nr) continue;
-    if ((scx_bpf_dsq_nr_queued(DSQ_FRAME_BIT | llc) > 0 && serve(DSQ_FRAME_BIT | llc)) || serve(llc))
-      return true;
+    if (serve_frame(llc) || serve(llc)) return true;
   }
   return false;
 }
@@ -99,7 +102,7 @@ static __always_inline bool balance(u32 own, u64 now) {
 
 /* In this CPU's local queue, or in the frame queue, out of which it is fetched. */
 __noinline int claimant_came(u32 llc) {
-  return scx_bpf_dsq_nr_queued(SCX_DSQ_LOCAL) > 0 || serve(DSQ_FRAME_BIT | llc % GS_MAX_LLCS);
+  return scx_bpf_dsq_nr_queued(SCX_DSQ_LOCAL) > 0 || serve_frame(llc % GS_MAX_LLCS);
 }
 
 /*
@@ -278,7 +281,7 @@ __hidden void dispatch(s32 cpu, struct task_struct* prev) {
   }
   if (cc->borrower) inherit_serve(now);
   if (some_let_go) taken_cpus_let_go();
-  if (scx_bpf_dsq_nr_queued(DSQ_FRAME_BIT | llc) > 0 && serve(DSQ_FRAME_BIT | llc)) return;
+  if (serve_frame(llc)) return;
   if (keep_urgent_thread(prev, cc, now)) {
     if (cc->kept_tid) let_go(cpu);
     return;

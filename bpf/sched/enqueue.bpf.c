@@ -54,6 +54,7 @@ static __always_inline void enqueue_urgent_thread(struct task_struct* p, struct 
   count(frame_queued);
   llc = cpu_ctx_of(victim >= 0 ? victim : cpu)->llc % GS_MAX_LLCS;
   if (!bound) __sync_fetch_and_add(&llc_ctx_of(llc)->frame_arrivals, 1);
+  joins_frame_queue(tc, llc);
   scx_bpf_dsq_insert_vtime(p, DSQ_FRAME_BIT | llc, tunables.slice_frame_ns, urgent_key(tc, now), enq_flags);
   if (victim >= 0)
     scx_bpf_kick_cpu(victim, SCX_KICK_PREEMPT);

@@ -64,6 +64,7 @@ __hidden void running(struct task_struct* p) {
     cc->lane = GS_LANE_NORMAL;
     return;
   }
+  leaves_frame_queue(tc);
   cc->waited = tc->runnable_ns != 0;
   if (cc->waited) tc->wait_ns = gs_before(now, tc->runnable_ns) ? 0 : now - tc->runnable_ns;
   tc->runnable_ns = 0;

@@ -59,6 +59,7 @@ struct task_ctx {
   u32 queue;               /* where it waits, or last did: an LLC's, or a CPU's */
   u16 game;                /* 1 .. GS_MAX_GAMES; 0: none */
   u16 llc;                 /* of that queue */
+  u16 frame_llc;           /* in whose frame queue it was put, plus 1, until it runs; 0: in none */
   u16 evidence;            /* enum gs_evidence, as of its last wake-up */
   u8 lane;                 /* enum gs_lane, as of its last wake-up, or less since */
   u8 input_lane;
