@@ -15,13 +15,16 @@
  * one that just woke goes first.
  *
  * A new thread starts where its parent is, and the parent pays for that: it goes on a slice later, as if the child's
- * first slice were its own. When the child ends, the two are settled: the parent gets back what the child did not run, or
- * pays for what it ran beyond that. So a chain of short-lived children, of a shell or a build, has one thread's share,
- * and a parent with many at once sends each a slice behind the queue.
+ * first slice were its own, but no later than a slice behind the queue. When the child ends, the two are settled: the
+ * parent gets back what the child did not run, or pays for what it ran beyond. So children one after the other, of a shell
+ * or a build, have one thread's share together, and a parent of many at once sends each a slice behind the queue.
  *
  *   queue at 1000 ms, slice 4 ms      parent   1st child   2nd child   3rd child
  *   at 1000 ms, forks three           1004     1000        1004        1004
  *   the first ends after 1 ms         1001
+ *
+ * Who has not had a slice itself yet lives on what was paid for it, and has nothing to pay with: its children start a
+ * slice behind the queue. Else each would begin where the one before began, and end before it pays.
  *
  * Two clamps: a sleeper's vtime is lifted to now_v - lag_max, so sleep cannot be saved up; a key
  * is lowered to now_v + wait_max, so a thread of tiny weight waits long, but not
@@ -94,14 +97,21 @@ GS_POLICY u64 gs_vtime_owed(u64 vtime, u64 queue_now, u64 wait_max_ns) {
   return gs_before(ceiling, vtime) ? ceiling : vtime;
 }
 
+/* Where a thread starts that nobody pays for. */
+GS_POLICY u64 gs_vtime_unpaid(u64 creator_vtime, u64 queue_now, u64 slice_v) {
+  u64 start = queue_now + slice_v;
+
+  return gs_before(start, creator_vtime) ? creator_vtime : start;
+}
+
 /*
  * A parent's virtual time when it has paid owed_v for its children, which nobody pays beyond where one is that has just
- * had a slice; below 0: it gets that back. All in virtual time.
+ * had a slice; below 0: it gets that back, of the ahead_v that it has paid and that no clamp has forgiven it since.
  */
-GS_POLICY u64 gs_vtime_paid(u64 vtime, u64 queue_now, s64 owed_v, u64 slice_v) {
+GS_POLICY u64 gs_vtime_paid(u64 vtime, u64 queue_now, s64 owed_v, u64 ahead_v, u64 slice_v) {
   u64 end = queue_now + slice_v;
 
-  if (owed_v <= 0) return vtime + (u64)owed_v;
+  if (owed_v <= 0) return vtime - gs_min((u64)-owed_v, ahead_v);
   if (!gs_before(vtime, end)) return vtime;
   return vtime + gs_min((u64)owed_v, end - vtime);
 }

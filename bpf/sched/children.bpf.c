@@ -2,8 +2,11 @@
 /*
  * Threads that create others pay for them (bpf/policy/deadline.h).
  *
- * Both sides of it run at any time beside the parent's own callbacks: they add to an account of its own,
- * which it settles when it next gets a key.
+ * A child ends at any time beside its parent's own callbacks: it adds to an account of its own, which the parent settles
+ * when it next gets a key. What that gives back is bounded by what the parent's virtual time holds: a payment that a clamp
+ * has forgiven (it slept) is not given back.
+ *
+ * Limit: the parent is known by its thread id. Whoever has that id later pays or gets back a slice at the most.
  */
 #include "bpf/sched/ctx.bpf.h"
 #include "bpf/policy/deadline.h"
@@ -27,7 +30,7 @@ static __always_inline u64 slice_v(const struct task_ctx* tc) {
 /* The current thread creates p. */
 __hidden void task_created(struct task_struct* p) {
   struct task_ctx* parent = task_ctx_of(bpf_get_current_task_btf());
-  u64 now_v, vtime, slice, start, after;
+  u64 now_v, ran_v, vtime, ahead_v, slice, start, after;
   u32 queue = this_cpu_ctx()->llc;
   s64 owed_v;
 
@@ -37,25 +40,30 @@ __hidden void task_created(struct task_struct* p) {
   }
   queue = parent->queue;
   now_v = time_of(queue);
-  vtime = parent->vtime + uncharged_v(parent);
   slice = slice_v(parent);
+  ran_v = uncharged_v(parent);
+  /* A real-time thread's is as old as its last turn under this scheduler. */
+  vtime = gs_vtime_at_wake(parent->vtime + ran_v, now_v, tunables.lag_max_ns);
+  if (parent->own_v + (s64)ran_v < 0) {
+    task_ctx_create(p, gs_vtime_unpaid(vtime, now_v, slice), queue, 0, -(s64)slice);
+    return;
+  }
   owed_v = parent->children_v;
-  start = gs_vtime_paid(vtime, now_v, owed_v, slice);
-  after = gs_vtime_paid(vtime, now_v, owed_v + slice, slice);
+  ahead_v = parent->ahead_v;
+  start = gs_vtime_paid(vtime, now_v, owed_v, ahead_v, slice);
+  after = gs_vtime_paid(vtime, now_v, owed_v + (s64)slice, ahead_v, slice);
   __sync_fetch_and_add(&parent->children_v, after - start);
-  task_ctx_create(p, start, queue, parent->tid, after - start);
+  task_ctx_create(p, start, queue, parent->tid, -(s64)(after - start));
 }
 
-/* The current thread, p, ends. */
+/* The current thread, p, ends. What the kernel takes down after that is nobody's. */
 __hidden void task_exits(struct task_struct* p) {
   struct task_ctx *tc = task_ctx_of(p), *parent;
   struct task_struct* creator;
   s64 owed_v;
 
-  if (!tc) return;
-  leaves_frame_queue(tc); /* it has become another scheduler's meanwhile */
-  if (!tc->parent_tid) return;
-  owed_v = tc->own_v + uncharged_v(tc);
+  if (!tc || !tc->parent_tid) return;
+  owed_v = tc->own_v + (s64)uncharged_v(tc);
   creator = bpf_task_from_pid(tc->parent_tid);
   if (!creator) return;
   parent = task_ctx_of(creator);
@@ -64,7 +72,12 @@ __hidden void task_exits(struct task_struct* p) {
 }
 
 __noinline int pay_for_children(struct task_ctx* tc, u64 now_v) {
+  u64 before;
+
   if (!tc) return 0;
-  tc->vtime = gs_vtime_paid(tc->vtime, now_v, __sync_lock_test_and_set(&tc->children_v, 0), slice_v(tc));
+  before = tc->vtime;
+  tc->vtime =
+      gs_vtime_paid(before, now_v, __sync_lock_test_and_set(&tc->children_v, 0), tc->ahead_v, slice_v(tc));
+  tc->ahead_v += tc->vtime - before;
   return 0;
 }

@@ -3,7 +3,8 @@
  * The scheduler's own state, and what its units offer each other.
  *
  * task_ctx   one a thread (bpf/shared/task_ctx.h); all but its signals is written by the callbacks of that
- *            thread only, which the kernel serializes
+ *            thread only, which the kernel serializes; its children add to children_v, and who lends it urgency
+ *            (inherit.bpf.c) changes its lane and its queue
  * cpu_ctx    one a CPU; written by callbacks on that CPU. Others read lane and run_start_ns to choose a
  *            victim and may overwrite lane to claim it (claim())
  * llc_ctx    one a last-level cache: the virtual time of its queue
@@ -91,7 +92,7 @@ extern u32 some_let_go; /* lets_go is set for a CPU */
  */
 
 /* task.bpf.c */
-void task_ctx_create(struct task_struct* p, u64 vtime, u32 queue, u32 parent_tid, u64 paid_v);
+void task_ctx_create(struct task_struct* p, u64 vtime, u32 queue, u32 parent_tid, s64 own_v);
 u32 task_wakes(struct task_struct* p __arg_trusted, struct task_ctx* tc, u64 now, bool waker_known);
 void task_join_clock(struct task_ctx* tc, u32 queue);
 u64 task_key(const struct task_struct* p, struct task_ctx* tc, u32 queue, s32 queued, u32 nr_cpus);
@@ -243,17 +244,17 @@ static __always_inline bool frame_waits(u32 llc) {
 }
 
 static __always_inline void leaves_frame_queue(struct task_ctx* tc) {
-  u32 llc = tc->frame_llc;
+  u32 llc = tc->frame_llc ? __sync_lock_test_and_set(&tc->frame_llc, 0) : 0;
 
-  if (!llc) return;
-  tc->frame_llc = 0;
-  __sync_fetch_and_sub(&llc_ctx_of(llc - 1)->frame_waiting, 1);
+  if (llc) __sync_fetch_and_sub(&llc_ctx_of(llc - 1)->frame_waiting, 1);
 }
 
 static __always_inline void joins_frame_queue(struct task_ctx* tc, u32 llc) {
-  leaves_frame_queue(tc);
-  tc->frame_llc = llc + 1;
+  u32 before;
+
   __sync_fetch_and_add(&llc_ctx_of(llc)->frame_waiting, 1);
+  before = __sync_lock_test_and_set(&tc->frame_llc, llc + 1);
+  if (before) __sync_fetch_and_sub(&llc_ctx_of(before - 1)->frame_waiting, 1);
 }
 
 static __always_inline struct game_ctx* game_ctx_of(u32 game) {

@@ -111,7 +111,13 @@ __noinline int claimant_came(u32 llc) {
  */
 static __always_inline void goes_on(struct task_struct* prev, struct cpu_ctx* cc, u32 lane, u64 slice_ns,
                                     u64 now) {
-  if (gs_victim_score(cc->lane, lane, 0) && claimant_came(cc->llc)) return;
+  u32 claimed = cc->lane;
+
+  if (gs_victim_score(claimed, lane, 0)) {
+    if (claimant_came(cc->llc)) return;
+    /* It runs elsewhere, or is still to come: then it takes the CPU from whoever has it. */
+    __sync_val_compare_and_swap(&cc->lane, claimed, lane);
+  }
   compat_set_slice(prev, slice_ns);
   if (cc->lane == GS_LANE_NONE)
     cc->lane = lane; /* it was served against the frame lane for its last slice alone */

@@ -74,6 +74,14 @@ s32 BPF_PROG(gamesched_init_task, struct task_struct* p, struct scx_init_task_ar
   return 0;
 }
 
+/* It becomes real-time, ends, or the scheduler leaves. */
+SEC("struct_ops/gamesched_disable")
+void BPF_PROG(gamesched_disable, struct task_struct* p) {
+  struct task_ctx* tc = task_ctx_of(p);
+
+  if (tc) leaves_frame_queue(tc);
+}
+
 SEC("struct_ops/gamesched_cpu_online")
 void BPF_PROG(gamesched_cpu_online, s32 cpu) {
   cpu_goes_online(cpu);
@@ -137,6 +145,7 @@ struct sched_ext_ops gamesched_ops = {
     .running = (void*)gamesched_running,
     .stopping = (void*)gamesched_stopping,
     .init_task = (void*)gamesched_init_task,
+    .disable = (void*)gamesched_disable,
     .cpu_online = (void*)gamesched_cpu_online,
     .cpu_offline = (void*)gamesched_cpu_offline,
     .cpu_release = (void*)gamesched_cpu_release,

@@ -13,7 +13,7 @@
 #define SCHED_IDLE 5
 
 /* Without one a thread is still scheduled, only not well: better than a fork that fails. */
-__hidden void task_ctx_create(struct task_struct* p, u64 vtime, u32 queue, u32 parent_tid, u64 paid_v) {
+__hidden void task_ctx_create(struct task_struct* p, u64 vtime, u32 queue, u32 parent_tid, s64 own_v) {
   struct task_ctx* tc = bpf_task_storage_get(&task_ctxs, p, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
 
   if (!tc) return;
@@ -24,7 +24,7 @@ __hidden void task_ctx_create(struct task_struct* p, u64 vtime, u32 queue, u32 p
   tc->llc = llc_of(queue);
   tc->vtime = vtime;
   tc->parent_tid = parent_tid;
-  tc->own_v = -(s64)paid_v;
+  tc->own_v = own_v;
   tc->lane = GS_LANE_NORMAL;
   tc->moves.cpu = tc->moves.home = GS_NO_CPU;
   tc->weight = 100; /* until it runs: the kernel has not given it its own yet */
@@ -247,11 +247,12 @@ __hidden void task_join_clock(struct task_ctx* tc, u32 queue) {
   bool own = queue & DSQ_CPU_BIT;
   u64 burst_ns = own ? tunables.burst_max_ns : tc->burst_ns;
   u64 lag = gs_lag_allowed(tunables.lag_max_ns, burst_ns, tc->weight, tunables.burst_max_ns);
-  u64 now_v, vtime;
+  u64 now_v, vtime, before;
 
   rebase(tc, queue);
   now_v = time_of(queue);
   if (tc->children_v) pay_for_children(tc, now_v);
+  before = tc->vtime;
   if (own && gs_virtual(tc->burst_ns, tc->weight) >= tunables.slice_max_ns) {
     tc->vtime = gs_vtime_at_wake(tc->vtime, now_v, tunables.wait_max_ns);
     vtime = gs_vtime_at_wake(tc->vtime, now_v, lag);
@@ -261,6 +262,7 @@ __hidden void task_join_clock(struct task_ctx* tc, u32 queue) {
     tc->vtime = gs_vtime_at_wake(tc->vtime, now_v, own ? lag + tunables.slice_max_ns : lag);
   }
   tc->vtime = gs_vtime_owed(tc->vtime, now_v, tunables.wait_max_ns);
+  if (tc->vtime != before) tc->ahead_v = 0; /* it has been forgiven: nothing is given back for that */
 }
 
 /* Where it goes in a queue, in which `queued` threads wait for nr_cpus CPUs. */

@@ -46,20 +46,21 @@ struct task_ctx {
   u64 slice_left_ns; /* of the slice in which an urgent thread pre-empted it; 0: none */
   u64 weighed_ns;    /* when `weight` was looked up */
   s64 children_v; /* what it owes for its children since it last had a key (deadline.h); by them, atomically */
-  s64 own_v;      /* what its parent is to pay for it: what it ran, less what that has paid */
+  s64 own_v; /* what its parent is to pay for it: what it ran, less what that has paid; below 0: it is new */
+  u64 ahead_v;    /* of vtime, what it has paid for children and may get back */
   u32 weight;     /* with that of its control groups; 100: usual */
   u32 own_weight; /* the kernel's at that time: by its nice value */
   struct gs_pattern pattern;
   struct gs_moves moves;
   u32 games_generation; /* `game` is valid while this equals the shared one */
   u32 tid;
-  u32 parent_tid;          /* who created it; 0: not known, it was there before us */
+  u32 parent_tid;          /* who pays for it; 0: nobody */
+  u32 frame_llc;           /* in whose frame queue it was put, plus 1, until it runs; 0: in none */
   u32 peer_tid, peer_wait; /* the frame thread that woke it, and the wait its work belongs to */
   u32 done_tid, done_wait; /* the same, of the burst before: done in time, verdict open */
   u32 queue;               /* where it waits, or last did: an LLC's, or a CPU's */
   u16 game;                /* 1 .. GS_MAX_GAMES; 0: none */
   u16 llc;                 /* of that queue */
-  u16 frame_llc;           /* in whose frame queue it was put, plus 1, until it runs; 0: in none */
   u16 evidence;            /* enum gs_evidence, as of its last wake-up */
   u8 lane;                 /* enum gs_lane, as of its last wake-up, or less since */
   u8 input_lane;

@@ -20,12 +20,14 @@ class Queue {
     u64 burst_ns = 0;  // runs for this long, then sleeps, or forks and ends; 0: computes for ever
     u64 sleep_ns = 0;  // 0 with a burst: it ends, and a child forked at its end goes on
     u64 fork_ns = 0;  // instead its parent does, which has waited for it: for so long, then it forks the next
+    bool forks_first = false;  // it forks the next when it begins, and ends after its burst
     u64 runnable_at_ns = 0;
     // what happened
     u64 vtime = 0, since_sleep_ns = 0, key = 0, waits_since_ns = 0;
     bool parent_runs = false;
     u64 parent_vtime = 0;  // as of when it forked
-    s64 own_v = 0;         // what it ran since, less what its parent has paid for it
+    u64 ahead_v = 0;       // what it had paid then
+    s64 own_v = 0;         // what the child ran since, less what its parent has paid for it
     u64 ran_ns = 0, longest_wait_ns = 0, times_run = 0;
   };
 
@@ -103,6 +105,17 @@ class Queue {
         gs_wait_max(tunables_.wait_max_ns, static_cast<u32>(queued_.size()), static_cast<u32>(cpus_.size())));
   }
 
+  // task_created() of children.bpf.c, of a thread that ends before anything is settled.
+  Thread child_of(Thread& thread) const {
+    const u64 slice = slice_v(thread);
+    Thread child{.weight = thread.weight, .burst_ns = thread.burst_ns, .forks_first = true};
+    const bool pays = thread.own_v >= 0;
+    child.vtime = pays ? thread.vtime : gs_vtime_unpaid(thread.vtime, now_v_, slice);
+    child.own_v = -static_cast<s64>(slice);
+    if (pays) thread.vtime = gs_vtime_paid(thread.vtime, now_v_, static_cast<s64>(slice), 0, slice);
+    return child;
+  }
+
   // By key; of equals the first stays first.
   void enqueue(size_t number) {
     Thread& thread = threads_[number];
@@ -129,6 +142,10 @@ class Queue {
     cpu.started_ns = now_;
     cpu.free_at_ns =
         now_ + (thread.burst_ns == 0 ? slice : std::min(slice, burst_of(thread) - thread.since_sleep_ns));
+    if (thread.forks_first && thread.since_sleep_ns == 0) {
+      threads_.push_back(child_of(thread));
+      enqueue(threads_.size() - 1);
+    }
   }
 
   void stops(Cpu& cpu) {
@@ -144,19 +161,27 @@ class Queue {
       enqueue(number);
       return;
     }
+    if (thread.forks_first) return;
     thread.since_sleep_ns = 0;
     if (thread.sleep_ns > 0) {
       thread.runnable_at_ns = now_ + thread.sleep_ns;
       sleeping_.push_back(number);
     } else if (thread.fork_ns > 0 && !thread.parent_runs) {
       thread.parent_runs = true;
-      thread.vtime = gs_vtime_paid(thread.parent_vtime, now_v_, thread.own_v, slice_v(thread));
+      thread.vtime =
+          gs_vtime_paid(thread.parent_vtime, now_v_, thread.own_v, thread.ahead_v, slice_v(thread));
       enqueue(number);
     } else {
       thread.parent_runs = false;
       const u64 slice = slice_v(thread);
-      thread.parent_vtime = gs_vtime_paid(thread.vtime, now_v_, static_cast<s64>(slice), slice);
-      thread.own_v = -static_cast<s64>(thread.parent_vtime - thread.vtime);
+      if (thread.fork_ns > 0) {
+        thread.parent_vtime = gs_vtime_paid(thread.vtime, now_v_, static_cast<s64>(slice), 0, slice);
+        thread.ahead_v = thread.parent_vtime - thread.vtime;
+        thread.own_v = -static_cast<s64>(thread.ahead_v);
+      } else {
+        if (thread.own_v < 0) thread.vtime = gs_vtime_unpaid(thread.vtime, now_v_, slice);
+        thread.own_v = -static_cast<s64>(slice);
+      }
       enqueue(number);
     }
   }

@@ -70,17 +70,25 @@ TEST(Waking, LiftsASleeperAndLeavesOthers) {
 }
 
 TEST(Children, ArePaidForUpToASliceBehindTheQueue) {
-  EXPECT_EQ(gs_vtime_paid(1000, 1000, 4, 6), 1004U);
-  EXPECT_EQ(gs_vtime_paid(1000, 1000, 60, 6), 1006U);
-  EXPECT_EQ(gs_vtime_paid(900, 1000, 60, 6), 960U);
-  EXPECT_EQ(gs_vtime_paid(1100, 1000, 60, 6), 1100U) << "it has paid enough";
-  EXPECT_EQ(gs_vtime_paid(UINT64_MAX - 2, UINT64_MAX - 2, 60, 6), 3U);
+  EXPECT_EQ(gs_vtime_paid(1000, 1000, 4, 0, 6), 1004U);
+  EXPECT_EQ(gs_vtime_paid(1000, 1000, 60, 0, 6), 1006U);
+  EXPECT_EQ(gs_vtime_paid(900, 1000, 60, 0, 6), 960U);
+  EXPECT_EQ(gs_vtime_paid(1100, 1000, 60, 0, 6), 1100U) << "it has paid enough";
+  EXPECT_EQ(gs_vtime_paid(UINT64_MAX - 2, UINT64_MAX - 2, 60, 0, 6), 3U);
 }
 
 TEST(Children, GiveBackWhatTheyDidNotRun) {
-  EXPECT_EQ(gs_vtime_paid(1004, 1000, -3, 6), 1001U);
-  EXPECT_EQ(gs_vtime_paid(1, 1000, -3, 6), UINT64_MAX - 1);
-  EXPECT_EQ(gs_vtime_paid(1004, 1000, 0, 6), 1004U);
+  EXPECT_EQ(gs_vtime_paid(1004, 1000, -3, 4, 6), 1001U);
+  EXPECT_EQ(gs_vtime_paid(1, 1000, -3, 4, 6), UINT64_MAX - 1);
+  EXPECT_EQ(gs_vtime_paid(1004, 1000, 0, 4, 6), 1004U);
+  EXPECT_EQ(gs_vtime_paid(1004, 1000, -3, 1, 6), 1003U) << "no more than it has paid";
+  EXPECT_EQ(gs_vtime_paid(1004, 1000, -3, 0, 6), 1004U);
+}
+
+TEST(Children, ThatNobodyPaysForStartBehindCreatorAndQueue) {
+  EXPECT_EQ(gs_vtime_unpaid(900, 1000, 6), 1006U);
+  EXPECT_EQ(gs_vtime_unpaid(1100, 1000, 6), 1100U);
+  EXPECT_EQ(gs_vtime_unpaid(UINT64_MAX - 10, UINT64_MAX - 2, 6), 3U);
 }
 
 TEST(DeadlineKey, NeverLiesBeyondTheLongestWait) {

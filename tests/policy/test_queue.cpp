@@ -86,8 +86,8 @@ TEST(QueueWaits, AShortSleeperAmongHogsRunsAtTheNextSlice) {
   }
 }
 
-// A chain of children, each of which lives for a moment and ends with a fork, or whose parent then forks the next, is one
-// thread at each time, and gets one thread's share; whatever their length and weight.
+// A chain of children whose parent waits for each and then forks the next is one thread at each time, and gets one thread's
+// share; whatever their length and weight. One in which each forks the next and ends gets no more than that.
 TEST(Forks, AChainOfShortLivedChildrenGetsOneShare) {
   for (const u32 weight : {15U, 100U, 300U}) {
     for (const u64 fork_usec : {0, 200, 1000}) {
@@ -104,9 +104,30 @@ TEST(Forks, AChainOfShortLivedChildrenGetsOneShare) {
                                                 << fork_usec << " us, " << hogs << " hogs on " << cpus;
           EXPECT_LE(of_its_share, 1.02) << which;
           // A low weight pays for long bursts, as any thread's does.
-          EXPECT_GE(of_its_share, weight >= 100 ? 0.98 : life_usec <= 1000 ? 0.9 : 0.5) << which;
+          if (fork_usec > 0) {
+            EXPECT_GE(of_its_share, weight >= 100 ? 0.98 : life_usec <= 1000 ? 0.9 : 0.5) << which;
+          } else {
+            EXPECT_GT(queue[chain].times_run, 20U) << which << ": it is served all the same";
+          }
         }
       }
+    }
+  }
+}
+
+// Each forks the next before it computes, for less than a slice, and is gone before it has paid.
+TEST(Forks, WhoLeavesBeforeItPaysGainsNothing) {
+  for (const u64 life_usec : {200, 1000, 1800}) {
+    for (const auto [cpus, hogs] : {std::pair{1U, 4U}, {1U, 12U}, {4U, 12U}}) {
+      Queue queue(cpus);
+      for (unsigned i = 0; i < hogs; ++i) queue.add({});
+      queue.add({.burst_ns = life_usec * GS_USEC, .forks_first = true});
+      queue.run_until(10 * GS_SEC);
+      double shares = 0;
+      for (size_t i = hogs; i < queue.threads().size(); ++i)
+        shares += share(queue, i, 10 * GS_SEC) / cpus * (hogs + 1);
+      EXPECT_LE(shares, 1.1) << life_usec << " us, " << hogs << " hogs on " << cpus;
+      EXPECT_GT(queue.threads().size(), hogs + 20);
     }
   }
 }
