@@ -24,7 +24,7 @@
  *   the first ends after 1 ms         1001
  *
  * Who has not had a slice itself yet lives on what was paid for it, and has nothing to pay with: its children start a
- * slice behind the queue. Else each would begin where the one before began, and end before it pays.
+ * slice behind the queue, and nobody settles for them. Else each would begin where the one before began, and end before it pays.
  *
  * Two clamps: a sleeper's vtime is lifted to now_v - lag_max, so sleep cannot be saved up; a key
  * is lowered to now_v + wait_max, so a thread of tiny weight waits long, but not

@@ -5,8 +5,6 @@
  * A child ends at any time beside its parent's own callbacks: it adds to an account of its own, which the parent settles
  * when it next gets a key. What that gives back is bounded by what the parent's virtual time holds: a payment that a clamp
  * has forgiven (it slept) is not given back.
- *
- * Limit: the parent is known by its thread id. Whoever has that id later pays or gets back a slice at the most.
  */
 #include "bpf/sched/ctx.bpf.h"
 #include "bpf/policy/deadline.h"
@@ -32,7 +30,7 @@ __hidden void task_created(struct task_struct* p) {
   struct task_ctx* parent = task_ctx_of(bpf_get_current_task_btf());
   u64 now_v, ran_v, vtime, ahead_v, slice, start, after;
   u32 queue = this_cpu_ctx()->llc;
-  s64 owed_v;
+  s64 owed_v, worthless_v = 0;
 
   if (!parent) {
     task_ctx_create(p, time_of(queue), queue, 0, 0);
@@ -48,11 +46,14 @@ __hidden void task_created(struct task_struct* p) {
     task_ctx_create(p, gs_vtime_unpaid(vtime, now_v, slice), queue, 0, -(s64)slice);
     return;
   }
-  owed_v = parent->children_v;
   ahead_v = parent->ahead_v;
+  owed_v = parent->children_v;
+  if (owed_v + (s64)ahead_v < 0)
+    worthless_v = -(owed_v + (s64)ahead_v); /* it gets no more back than ahead_v */
+  owed_v += worthless_v;
   start = gs_vtime_paid(vtime, now_v, owed_v, ahead_v, slice);
   after = gs_vtime_paid(vtime, now_v, owed_v + (s64)slice, ahead_v, slice);
-  __sync_fetch_and_add(&parent->children_v, after - start);
+  __sync_fetch_and_add(&parent->children_v, after - start + worthless_v);
   task_ctx_create(p, start, queue, parent->tid, -(s64)(after - start));
 }
 
@@ -67,7 +68,8 @@ __hidden void task_exits(struct task_struct* p) {
   creator = bpf_task_from_pid(tc->parent_tid);
   if (!creator) return;
   parent = task_ctx_of(creator);
-  if (parent && parent->tid == tc->parent_tid) __sync_fetch_and_add(&parent->children_v, owed_v);
+  /* Whoever has that thread id later is younger. */
+  if (parent && creator->start_time <= p->start_time) __sync_fetch_and_add(&parent->children_v, owed_v);
   bpf_task_release(creator);
 }
 

@@ -4,7 +4,7 @@
  *
  * task_ctx   one a thread (bpf/shared/task_ctx.h); all but its signals is written by the callbacks of that
  *            thread only, which the kernel serializes; its children add to children_v, and who lends it urgency
- *            (inherit.bpf.c) changes its lane and its queue
+ *            (inherit.bpf.c) changes its lane, its loan and its queue
  * cpu_ctx    one a CPU; written by callbacks on that CPU. Others read lane and run_start_ns to choose a
  *            victim and may overwrite lane to claim it (claim())
  * llc_ctx    one a last-level cache: the virtual time of its queue
@@ -49,6 +49,7 @@ struct cpu_ctx {
   u32 away;     /* it goes offline: dispatch() is not asked for it any more */
   u32 leave_tid;
   u32 started_as;    /* lane in which the running thread started */
+  u32 claim_stale;   /* goes_on() has seen a claim that nobody had come for */
   u32 waited;        /* it had waited for that, for its wait_ns */
   u32 start_unnoted; /* its start is still to be noted (running.bpf.c) */
   u32 bound_wait; /* somebody may wait in the CPU's own queue; set and cleared under the run queue's lock */
@@ -255,6 +256,14 @@ static __always_inline void joins_frame_queue(struct task_ctx* tc, u32 llc) {
   __sync_fetch_and_add(&llc_ctx_of(llc)->frame_waiting, 1);
   before = __sync_lock_test_and_set(&tc->frame_llc, llc + 1);
   if (before) __sync_fetch_and_sub(&llc_ctx_of(before - 1)->frame_waiting, 1);
+}
+
+/* By another than itself, which may be running elsewhere by now: then it counts until it next runs. False: it was in one. */
+static __always_inline bool is_put_in_frame_queue(struct task_ctx* tc, u32 llc) {
+  __sync_fetch_and_add(&llc_ctx_of(llc)->frame_waiting, 1);
+  if (!__sync_val_compare_and_swap(&tc->frame_llc, 0, llc + 1)) return true;
+  __sync_fetch_and_sub(&llc_ctx_of(llc)->frame_waiting, 1);
+  return false;
 }
 
 static __always_inline struct game_ctx* game_ctx_of(u32 game) {

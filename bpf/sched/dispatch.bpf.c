@@ -100,14 +100,16 @@ static __always_inline bool balance(u32 own, u64 now) {
   return false;
 }
 
-/* In this CPU's local queue, or in the frame queue, out of which it is fetched. */
+/* In this CPU's local queue, or in the frame queue, out of which it is fetched; meanwhile another may have come. */
 __noinline int claimant_came(u32 llc) {
-  return scx_bpf_dsq_nr_queued(SCX_DSQ_LOCAL) > 0 || serve_frame(llc % GS_MAX_LLCS);
+  return scx_bpf_dsq_nr_queued(SCX_DSQ_LOCAL) > 0 || serve_frame(llc % GS_MAX_LLCS) ||
+         scx_bpf_dsq_nr_queued(SCX_DSQ_LOCAL) > 0;
 }
 
 /*
  * Another slice for the thread that runs; unless an urgent one that has claimed this CPU came since dispatch() began,
- * which lets go of the run queue's lock to move threads: its pre-emption, a slice of 0, would be lost.
+ * which lets go of the run queue's lock to move threads: its pre-emption, a slice of 0, would be lost. Who is still to come
+ * takes the CPU then. Whom nobody has seen by the next time runs elsewhere.
  */
 static __always_inline void goes_on(struct task_struct* prev, struct cpu_ctx* cc, u32 lane, u64 slice_ns,
                                     u64 now) {
@@ -115,8 +117,8 @@ static __always_inline void goes_on(struct task_struct* prev, struct cpu_ctx* cc
 
   if (gs_victim_score(claimed, lane, 0)) {
     if (claimant_came(cc->llc)) return;
-    /* It runs elsewhere, or is still to come: then it takes the CPU from whoever has it. */
-    __sync_val_compare_and_swap(&cc->lane, claimed, lane);
+    if (cc->claim_stale) __sync_val_compare_and_swap(&cc->lane, claimed, lane);
+    cc->claim_stale = !cc->claim_stale;
   }
   compat_set_slice(prev, slice_ns);
   if (cc->lane == GS_LANE_NONE)

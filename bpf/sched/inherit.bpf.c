@@ -81,7 +81,7 @@ __noinline int inherit_serve(u64 now) {
         scx_bpf_kick_cpu(scx_bpf_task_cpu(next), SCX_KICK_PREEMPT);
       scx_bpf_dsq_move_set_slice(COMPAT_ITERATOR, tunables.slice_frame_ns);
       scx_bpf_dsq_move_set_vtime(COMPAT_ITERATOR, now);
-      joins_frame_queue(tc, llc % GS_MAX_LLCS); /* another CPU may have it by now: then until it runs again */
+      if (!is_put_in_frame_queue(tc, llc % GS_MAX_LLCS)) break;
       scx_bpf_dsq_move_vtime(COMPAT_ITERATOR, next, DSQ_FRAME_BIT | llc, 0);
       break;
     }

@@ -45,10 +45,16 @@ static __always_inline void note_start(struct task_ctx* tc, struct cpu_ctx* cc) 
   /* A thread that went straight to an idle CPU never got a key: bring its virtual time here now. */
   if (!tc->keyed || tc->queue != queue) task_join_clock(tc, queue);
   tc->keyed = false;
-  if (gs_lane_urgent(lane)) /* it does not wait for its turn, and nobody's turn comes by what it runs */
-    tc->vtime = gs_vtime_owed(tc->vtime, time_of(tc->queue), 0);
-  else
+  if (gs_lane_urgent(lane)) { /* it does not wait for its turn, and nobody's turn comes by what it runs */
+    u64 now_v = time_of(tc->queue);
+
+    if (gs_before(now_v, tc->vtime)) {
+      tc->vtime = now_v;
+      tc->ahead_v = 0;
+    }
+  } else {
     advance_clock(llc_ctx_of(cc->llc), tc);
+  }
 }
 
 __hidden void running(struct task_struct* p) {
@@ -60,10 +66,12 @@ __hidden void running(struct task_struct* p) {
   cc->run_start_ns = now;
   cc->slice_end_ns = now + p->scx.slice;
   cc->tid = p->pid;
+  cc->claim_stale = 0;
   if (!tc) {
     cc->lane = GS_LANE_NORMAL;
     return;
   }
+  tc->tid = p->pid; /* exec() in another thread than the first changes it */
   leaves_frame_queue(tc);
   cc->waited = tc->runnable_ns != 0;
   if (cc->waited) tc->wait_ns = gs_before(now, tc->runnable_ns) ? 0 : now - tc->runnable_ns;

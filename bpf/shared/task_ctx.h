@@ -46,7 +46,7 @@ struct task_ctx {
   u64 slice_left_ns; /* of the slice in which an urgent thread pre-empted it; 0: none */
   u64 weighed_ns;    /* when `weight` was looked up */
   s64 children_v; /* what it owes for its children since it last had a key (deadline.h); by them, atomically */
-  s64 own_v; /* what its parent is to pay for it: what it ran, less what that has paid; below 0: it is new */
+  s64 own_v; /* what its parent is to pay for it: what it ran, less what that has paid; below 0: it is new, it has not had a slice */
   u64 ahead_v;    /* of vtime, what it has paid for children and may get back */
   u32 weight;     /* with that of its control groups; 100: usual */
   u32 own_weight; /* the kernel's at that time: by its nice value */
