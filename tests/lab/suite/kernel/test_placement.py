@@ -147,7 +147,6 @@ class TakenAgain(InputTest):
         self.assertGreater(ran[quiet], sum(ran.values()) * 2 / 3, ran)
         self.assert_still_attached()
 
-
     @staticmethod
     def waits_for_events(pid):
         wait_until("it to wait for events", lambda: first_line(pathlib.Path(f"/proc/{pid}/wchan"), "") == "evdev_read")
@@ -157,7 +156,7 @@ class TakenAgain(InputTest):
         ran and computes for spin_s. All CPUs have hogs. Returns how often the reader ran only when the other was done, and
         how often it had to move."""
         self.attach()
-        mouse, cells = self.mouse(), Cells(4)  # event that the reader had last, its CPU, event that the taker has done, waits
+        mouse, cells = self.mouse(), Cells(4)  # events that the reader had, its CPU, events that the taker is done with, of the former how many late
         began, at, done, late = range(4)
         moves = 0
 
