@@ -83,6 +83,7 @@ __hidden s32 cpus_init(void) {
   }
   bpf_for(i, 0, nr) {
     llc_ctx_of(i)->frame_waiting = 0;
+    llc_ctx_of(i)->queued = 0;
     gs_pace_begin(&llc_ctx_of(i)->pace, llc_ctx_of(i)->now_v, now);
     error = scx_bpf_create_dsq(i, -1);
     if (!error) error = scx_bpf_create_dsq(DSQ_FRAME_BIT | i, -1);

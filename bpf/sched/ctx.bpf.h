@@ -58,7 +58,8 @@ struct cpu_ctx {
 
 struct llc_ctx {
   u64 now_v;
-  s32 queued;          /* threads in its queue, as of the last dispatch() that looked */
+  s32 queued;          /* threads in its queue, as of the last dispatch() that looked, */
+  u64 queued_ns;       /* which was then */
   struct gs_pace pace; /* how fast now_v goes (balance.h) */
   u32 frame_arrivals;  /* threads that may change CPUs queued in the frame queue so far */
   u32 frame_waiting;   /* threads in the frame queue, and those that left it and have not run yet */
@@ -106,15 +107,15 @@ int pay_for_children(struct task_ctx* tc, u64 now_v);
 /* select_cpu.bpf.c */
 s32 place_urgent_thread(struct task_struct* p __arg_trusted, struct task_ctx* tc, s32 prev_cpu, bool anywhere,
                         u64 now);
-s32 select_cpu(struct task_struct* p, s32 prev_cpu, u64 wake_flags);
+s32 gamesched_select_cpu(unsigned long long* ctx);
 
 /* enqueue.bpf.c, dispatch.bpf.c, running.bpf.c, cpu.bpf.c */
 bool ends_urgency(struct task_ctx* tc, u64 ran_ns, u64 now);
-void enqueue(struct task_struct* p, u64 enq_flags);
-void dispatch(s32 cpu, struct task_struct* prev);
-void running(struct task_struct* p);
+void gamesched_enqueue(unsigned long long* ctx);
+void gamesched_dispatch(unsigned long long* ctx);
+void gamesched_running(unsigned long long* ctx);
 void charge(struct task_ctx* tc, struct cpu_ctx* cc, u64 now);
-void stopping(struct task_struct* p, bool runnable);
+void gamesched_stopping(unsigned long long* ctx);
 s32 cpus_init(void);
 s32 idle_cpu_for_games(struct task_struct* p, s32 prev_cpu, u64 wake_flags);
 void cpu_goes_online(s32 cpu);

@@ -11,6 +11,7 @@
 #include "bpf/policy/share.h"
 
 #define NEAR_LOOKS_AT 8
+#define QUEUED_KEEP_NS 1000000ULL
 /* First of the queue that are all bound to other CPUs: rare, and not worth more time. */
 #define KEEP_LOOKS_AT 8
 
@@ -162,7 +163,7 @@ __noinline int let_go(s32 cpu) {
       if (tc && !compat_bound_to_cpu(next, 0)) {
         scx_bpf_dsq_move_set_vtime(
             COMPAT_ITERATOR, task_key(next, tc, llc, llc_ctx_of(llc)->queued, topology.llcs[llc].nr_cpus));
-        tc->keyed = true;
+        tc->in_time = true;
         if (any_idle()) idle = scx_bpf_pick_idle_cpu(next->cpus_ptr, 0);
         scx_bpf_dsq_move_vtime(COMPAT_ITERATOR, next, llc, 0);
       }
@@ -270,7 +271,28 @@ static __always_inline struct task_ctx* rival_of(struct task_struct* prev, struc
   return tc;
 }
 
-__hidden void dispatch(s32 cpu, struct task_struct* prev) {
+static __always_inline s32 count_anew(u32 llc, u64 now) {
+  struct llc_ctx* lc = llc_ctx_of(llc);
+  s32 queued = scx_bpf_dsq_nr_queued(llc);
+
+  lc->queued = queued;
+  lc->queued_ns = now;
+  return queued;
+}
+
+/*
+ * How many wait in an LLC's queue: 0 and 1 are exact, more as of a moment ago. To ask the kernel means to look the queue
+ * up by its number, and nobody's slice needs to know it better.
+ */
+static __always_inline s32 count_waiting(u32 llc, u64 now) {
+  const struct llc_ctx* lc = llc_ctx_of(llc);
+  s32 queued = *(volatile const s32*)&lc->queued; /* once: another CPU may set it to 0 before one comes */
+
+  return queued <= 1 || !gs_before(now, lc->queued_ns + QUEUED_KEEP_NS) ? count_anew(llc, now) : queued;
+}
+
+SEC("struct_ops/gamesched_dispatch")
+void BPF_PROG(gamesched_dispatch, s32 cpu, struct task_struct* prev) {
   struct cpu_ctx* cc = cpu_ctx_of(cpu);
   u32 llc = cc->llc % GS_MAX_LLCS;
   u64 now = leave_time(cc, prev ? prev->pid : 0);
@@ -302,8 +324,7 @@ __hidden void dispatch(s32 cpu, struct task_struct* prev) {
     count(balanced);
     return;
   }
-  queued = scx_bpf_dsq_nr_queued(llc);
-  llc_ctx_of(llc)->queued = queued;
+  queued = count_waiting(llc, now);
   tc = rival_of(prev, cc, cpu, llc, queued, now, &rival);
   if (serve_others(cc, cpu, llc, queued, &rival)) return;
   if (rival.wins && tc) {
@@ -311,6 +332,7 @@ __hidden void dispatch(s32 cpu, struct task_struct* prev) {
     goes_on(prev, cc, tc->lane, slice_of(tc, queued, topology.llcs[llc].nr_cpus), now);
     return;
   }
+  if (queued > 1) count_anew(llc, now); /* they are gone: nobody may look again for long */
   if (topology.nr_llcs > 1 && steal(llc)) {
     count(steals);
     return;

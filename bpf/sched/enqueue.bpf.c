@@ -73,7 +73,7 @@ static __always_inline void enqueue_other(struct task_struct* p, struct task_ctx
   if (bound) cc->bound_wait = 1;
   slice = slice_of(tc, queued, nr_cpus);
   key = task_key(p, tc, dsq, queued, nr_cpus);
-  tc->keyed = true;
+  tc->in_time = true;
   scx_bpf_dsq_insert_vtime(p, dsq, slice, gs_key_marked(key, gs_may_be_passed(tc->lane, tc->burst_ns)),
                            enq_flags);
 }
@@ -107,7 +107,8 @@ static __always_inline bool is_audio_again(const struct task_ctx* tc, u64 now) {
                            gs_audio_owes_too_much(tc->audio_paid_ns, now, signals->audio_period_ns));
 }
 
-__hidden void enqueue(struct task_struct* p, u64 enq_flags) {
+SEC("struct_ops/gamesched_enqueue")
+void BPF_PROG(gamesched_enqueue, struct task_struct* p, u64 enq_flags) {
   s32 cpu = scx_bpf_task_cpu(p);
   struct task_ctx* tc = task_ctx_of(p);
   struct cpu_ctx* cc = cpu_ctx_of(cpu);

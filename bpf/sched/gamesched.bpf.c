@@ -28,7 +28,8 @@
  * All times are CLOCK_MONOTONIC, the hooks' clock too. scx_bpf_now() would be cheaper, but in a wake-up from
  * an interrupt it may be as old as the last switch, which makes steady threads look unsteady.
  *
- * The callbacks below only forward. Facts are gathered there, decisions are made in bpf/policy.
+ * Each unit has its callbacks: facts are gathered there, decisions are made in bpf/policy. Here are those that only
+ * forward.
  */
 #include "bpf/sched/ctx.bpf.h"
 #include "bpf/shared/maps.bpf.h"
@@ -39,31 +40,6 @@ char LICENSE[] SEC("license") = "GPL";
 unsigned int daemon_tgid; /* set before attaching */
 /* From init to exit: at any other time the scheduler in place is another one. */
 static bool in_place;
-
-SEC("struct_ops/gamesched_select_cpu")
-s32 BPF_PROG(gamesched_select_cpu, struct task_struct* p, s32 prev_cpu, u64 wake_flags) {
-  return select_cpu(p, prev_cpu, wake_flags);
-}
-
-SEC("struct_ops/gamesched_enqueue")
-void BPF_PROG(gamesched_enqueue, struct task_struct* p, u64 enq_flags) {
-  enqueue(p, enq_flags);
-}
-
-SEC("struct_ops/gamesched_dispatch")
-void BPF_PROG(gamesched_dispatch, s32 cpu, struct task_struct* prev) {
-  dispatch(cpu, prev);
-}
-
-SEC("struct_ops/gamesched_running")
-void BPF_PROG(gamesched_running, struct task_struct* p) {
-  running(p);
-}
-
-SEC("struct_ops/gamesched_stopping")
-void BPF_PROG(gamesched_stopping, struct task_struct* p, bool runnable) {
-  stopping(p, runnable);
-}
 
 SEC("struct_ops.s/gamesched_init_task")
 s32 BPF_PROG(gamesched_init_task, struct task_struct* p, struct scx_init_task_args* args) {
@@ -79,7 +55,9 @@ SEC("struct_ops/gamesched_disable")
 void BPF_PROG(gamesched_disable, struct task_struct* p) {
   struct task_ctx* tc = task_ctx_of(p);
 
-  if (tc) leaves_frame_queue(tc);
+  if (!tc) return;
+  tc->in_time = false;
+  leaves_frame_queue(tc);
 }
 
 SEC("struct_ops/gamesched_cpu_online")

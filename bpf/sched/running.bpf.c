@@ -42,9 +42,9 @@ static __always_inline void note_start(struct task_ctx* tc, struct cpu_ctx* cc) 
     count_wait(lane, tc->wait_ns);
   }
   note_cpu(tc, gs_lane_urgent(lane), cc->run_start_ns);
-  /* A thread that went straight to an idle CPU never got a key: bring its virtual time here now. */
-  if (!tc->keyed || tc->queue != queue) task_join_clock(tc, queue);
-  tc->keyed = false;
+  /* A thread that woke and went straight to an idle CPU never got a key: bring its virtual time here now. */
+  if (!tc->in_time || tc->queue != queue) task_join_clock(tc, queue);
+  tc->in_time = false;
   if (gs_lane_urgent(lane)) { /* it does not wait for its turn, and nobody's turn comes by what it runs */
     u64 now_v = time_of(tc->queue);
 
@@ -57,7 +57,8 @@ static __always_inline void note_start(struct task_ctx* tc, struct cpu_ctx* cc) 
   }
 }
 
-__hidden void running(struct task_struct* p) {
+SEC("struct_ops/gamesched_running")
+void BPF_PROG(gamesched_running, struct task_struct* p) {
   struct task_ctx* tc = task_ctx_of(p);
   struct cpu_ctx* cc = this_cpu_ctx();
   struct llc_ctx* llc = llc_ctx_of(cc->llc);
@@ -129,7 +130,8 @@ __hidden void charge(struct task_ctx* tc, struct cpu_ctx* cc, u64 now) {
     tc->audio_paid_ns = gs_audio_paid(tc->audio_paid_ns, now, ran);
 }
 
-__hidden void stopping(struct task_struct* p, bool runnable) {
+SEC("struct_ops/gamesched_stopping")
+void BPF_PROG(gamesched_stopping, struct task_struct* p, bool runnable) {
   struct task_ctx* tc = task_ctx_of(p);
   struct cpu_ctx* cc = this_cpu_ctx();
   u64 now = leave_time(cc, p->pid);
@@ -142,6 +144,7 @@ __hidden void stopping(struct task_struct* p, bool runnable) {
   cc->tid = 0;
   if (runnable) {
     tc->runnable_ns = now;
+    tc->in_time = !(tc->queue & DSQ_CPU_BIT); /* a CPU's own queue may have waited for long with it */
     tc->slice_left_ns = gs_slice_kept(tc->lane, taken_by, cc->claim_burst_ns, cc->slice_end_ns, now);
     return;
   }

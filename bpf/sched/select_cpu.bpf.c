@@ -122,7 +122,8 @@ static __always_inline s32 run_urgent_thread(struct task_struct* p, s32 cpu, boo
   return cpu;
 }
 
-__hidden s32 select_cpu(struct task_struct* p, s32 prev_cpu, u64 wake_flags) {
+SEC("struct_ops/gamesched_select_cpu")
+s32 BPF_PROG(gamesched_select_cpu, struct task_struct* p, s32 prev_cpu, u64 wake_flags) {
   struct cpu_ctx* here = this_cpu_ctx();
   struct task_ctx* tc = task_ctx_of(p);
   u64 now = bpf_ktime_get_ns();

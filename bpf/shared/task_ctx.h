@@ -69,7 +69,7 @@ struct task_ctx {
   u8 loan;         /* enum gs_loan: it runs as a frame thread since one waits for it */
   u8 window;       /* its game had an input window open when it last woke */
   u8 recalls;      /* how often it may be taken for what path.h once found it to be */
-  u8 keyed;        /* it got a key in `queue`, and has not run since */
+  u8 in_time;      /* since it last ran it has not slept, or got a key in `queue` */
 };
 
 #endif
