@@ -15,11 +15,16 @@
  * Of a wait that no lock explains (a pipe, an eventfd, a condition) it is known who ended the last one: while
  * that thread is on the frame's path (path.h) it is taken to end this one too. Nobody ends a wait for time.
  *
+ * The kernel's own locks say who has them as well. A thread of any lane that is urgent waits for those, and
+ * whoever has one may be anybody: a thread that maps memory, or khugepaged (nice 19), which collapses the pages that a
+ * game faults in.
+ *
  * Whoever is found has the urgency until it wakes the one that waits, and for one burst at the most.
  *
  * Limits: a word that only looks like a lock's lends to a thread of the same game, for one burst. Wine's own
  * locks and its kernel objects name no thread of Linux's: for those there is path.h, which knows the thread
- * from the second time on.
+ * from the second time on. Of those that read under a lock of the kernel's the last that came is known; and who
+ * sleeps itself with one, for a disk, is not lent to.
  */
 #ifndef GS_POLICY_INHERIT_H
 #define GS_POLICY_INHERIT_H
@@ -37,6 +42,13 @@ enum gs_loan {
   GS_LOAN_NONE = 0,
   GS_LOAN_LOCK = 1,
   GS_LOAN_WAKER = 2,
+  GS_LOAN_KERNEL = 3, /* as the holder of a lock of the kernel's */
+};
+
+enum gs_kernel_lock {
+  GS_KERNEL_LOCK_NONE = 0, /* it does not say who has it, or who waits does not sleep */
+  GS_KERNEL_MUTEX = 1,
+  GS_KERNEL_RWSEM = 2,
 };
 
 #define GS_LOCK_WORDS 3
@@ -50,6 +62,18 @@ GS_POLICY u32 gs_wait_for(u32 call, bool is_32bit) {
   }
   if (call == 202) return GS_WAIT_FOR_LOCK;                                  /* futex */
   return call == 35 || call == 230 ? GS_WAIT_FOR_TIME : GS_WAIT_FOR_ANYBODY; /* nanosleep, clock_nanosleep */
+}
+
+/* By the flags of the kernel's tracepoint contention_begin (LCB_F_* in include/trace/events/lock.h): 1 spins,
+ * 2 reads, 4 writes, 8 inherits by itself, 16 by CPU, 32 a mutex. */
+GS_POLICY u32 gs_kernel_lock(u32 flags) {
+  if (flags == 32) return GS_KERNEL_MUTEX;
+  return flags == 2 || flags == 4 ? GS_KERNEL_RWSEM : GS_KERNEL_LOCK_NONE;
+}
+
+/* The address of the thread that has it: of both kinds the lowest bits of `owner` are the lock's own. */
+GS_POLICY u64 gs_kernel_lock_owner(u64 owner) {
+  return owner & ~7ULL;
 }
 
 /* The thread (as its own process counts them) that holds the lock at these words; 0: none is named. */

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Loans of urgency: applies bpf/policy/inherit.h when a frame thread goes to sleep, and ends a loan when it
- * is woken. Nobody else pays: the CPU that it leaves looks for the borrower once, if that waits in a queue.
+ * Loans of urgency: applies bpf/policy/inherit.h when a frame thread goes to sleep, or an urgent one waits for a lock
+ * of the kernel's, and ends a loan when it is woken. Nobody else pays: the CPU that it leaves looks for the borrower
+ * once, if that waits in a queue.
  */
 #include "bpf/sched/ctx.bpf.h"
 #include "bpf/policy/inherit.h"
@@ -12,16 +13,19 @@
 static __always_inline void lend(struct task_struct* p, const struct task_ctx* lender, struct cpu_ctx* cc,
                                  u32 loan, u64 now) {
   struct task_ctx* tc = task_ctx_of(p);
+  u32 lane;
   s32 cpu;
 
-  if (!tc || tc->game != lender->game || tc->tid == lender->tid || gs_lane_urgent(tc->lane)) return;
+  if (!tc || tc->tid == lender->tid || gs_lane_urgent(tc->lane)) return;
+  if (loan != GS_LOAN_KERNEL && tc->game != lender->game) return;
   if (loan == GS_LOAN_WAKER && !gs_before(now, tc->frame_until_ns)) return;
   cpu = scx_bpf_task_cpu(p);
   if (scx_bpf_task_running(p)) {
-    cpu_ctx_of(cpu)->lane = GS_LANE_FRAME;
+    lane = tc->lane;
+    __sync_val_compare_and_swap(&cpu_ctx_of(cpu)->lane, lane, GS_LANE_FRAME); /* unless that CPU is claimed */
   } else if (tc->runnable_ns) {
-    cc->borrower = tc->tid;
     cc->borrower_dsq = cpu_ctx_of(cpu)->kept_tid == tc->tid ? DSQ_CPU_BIT | (u32)cpu : tc->queue;
+    cc->borrower = tc->tid;
   } else {
     /* It sleeps itself: urgent from when it wakes. */
     if (loan == GS_LOAN_LOCK) path_join(tc, lender->hop + 1, now);
@@ -55,10 +59,50 @@ __noinline int inherit_wait_begins(struct task_struct* p __arg_trusted, struct t
     return 0;
   }
   entry = waiter_of(tc->tid);
-  if (entry->tid != tc->tid || !entry->waker) return 0;
-  other = bpf_task_from_pid(entry->waker);
+  tid = entry->waker;
+  if (entry->tid != tc->tid || !tid) return 0;
+  entry = waiter_of(tid);
+  if (entry->tid == tid && entry->waiting) return 0; /* it waits itself: nothing to lend to */
+  other = bpf_task_from_pid(tid);
   if (!other) return 0;
   lend(other, tc, this_cpu_ctx(), GS_LOAN_WAKER, now);
+  bpf_task_release(other);
+  return 0;
+}
+
+/* The thread that has a lock of the kernel's, by the address that the lock has of it. */
+static __always_inline u64 owner_of(const void* lock, u32 kind) {
+  const struct mutex* mutex = lock;
+  const struct rw_semaphore* rwsem = lock;
+
+  /* Where these wait with a real-time mutex, the kernel lends by itself. */
+  if (kind == GS_KERNEL_MUTEX && bpf_core_field_exists(mutex->owner))
+    return gs_kernel_lock_owner(BPF_CORE_READ(mutex, owner.counter));
+  if (kind == GS_KERNEL_RWSEM && bpf_core_field_exists(rwsem->owner))
+    return gs_kernel_lock_owner(BPF_CORE_READ(rwsem, owner.counter));
+  return 0;
+}
+
+/* The current thread has to wait for a lock of the kernel's. Attached only while the scheduler is in place. */
+SEC("tp_btf/contention_begin")
+int BPF_PROG(gamesched_lock_contended, void* lock, unsigned int flags) {
+  u32 kind = gs_kernel_lock(flags);
+  struct task_struct* other;
+  struct task_ctx* tc;
+  u64 owner;
+
+  if (!kind) return 0;
+  tc = bpf_task_storage_get(&task_ctxs, bpf_get_current_task_btf(), NULL, 0);
+  if (!tc || !gs_lane_urgent(tc->lane)) return 0;
+  owner = owner_of(lock, kind);
+  if (!owner) return 0;
+  /* It may have ended: whoever has its id now does not lie where it did. */
+  other = bpf_task_from_pid(BPF_CORE_READ((struct task_struct*)owner, pid));
+  if (!other) return 0;
+  if ((u64)other == owner) {
+    count(locks_waited_for);
+    lend(other, tc, this_cpu_ctx(), GS_LOAN_KERNEL, bpf_ktime_get_ns());
+  }
   bpf_task_release(other);
   return 0;
 }

@@ -54,7 +54,7 @@ __hidden void path_thread_wakes(struct task_struct* p, struct task_ctx* tc, bool
   struct task_struct* current;
   struct task_ctx* waker;
   struct gs_waiter* entry;
-  bool by_game = false;
+  bool by_game = false, released = false;
 
   if (tc->done_tid) {
     entry = waiter_of(tc->done_tid);
@@ -68,12 +68,16 @@ __hidden void path_thread_wakes(struct task_struct* p, struct task_ctx* tc, bool
   if (!by_interrupt) {
     current = bpf_get_current_task_btf();
     waker = current->pid ? task_ctx_of(current) : NULL;
+    if (waker && waker->loan == GS_LOAN_KERNEL) { /* it had a lock: of p's frame that says nothing */
+      inherit_returns(waker);
+      released = true;
+    }
     if (waker && waker->game == tc->game && waker->tid != tc->tid) {
       by_game = true;
       /* p's own lane is still that of its last wake-up: was it a frame thread when it went to sleep? */
       if (gs_lane_leads(tc->lane) && waker->loan == GS_LOAN_LOCK) {
         inherit_returns(waker); /* it was waited for as the lock's holder, this once */
-      } else if (gs_lane_leads(tc->lane) && tc->hop < GS_PATH_HOPS_MAX) {
+      } else if (!released && gs_lane_leads(tc->lane) && tc->hop < GS_PATH_HOPS_MAX) {
         if (waker->loan) inherit_returns(waker);
         entry = waiter_of(tc->tid);
         if (entry->tid == tc->tid) entry->waker = waker->tid;

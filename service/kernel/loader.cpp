@@ -76,6 +76,8 @@ std::string sysfs_line(const std::filesystem::path& path) {
 // until the kernel's scheduler is back. Hooks are loaded at the start and have low numbers.
 constexpr int above_the_hooks = 512;
 
+constexpr std::string_view locks_program = "gamesched_lock_contended";
+
 class KernelBackend final : public Backend {
  public:
   KernelBackend()
@@ -143,6 +145,8 @@ class KernelBackend final : public Backend {
     if (!link) return std::unexpected(link.error());
     link_ = *link;
     links_last_file_ = UniqueFd(::fcntl(bpf_link__fd(link_), F_DUPFD_CLOEXEC, above_the_hooks));
+    // Each lock that somebody waits for runs it, so only meanwhile. Without it such waits are as long as before.
+    locks_link_ = scheduler_.attach_program(locks_program).value_or(nullptr);
     return {};
   }
 
@@ -323,6 +327,7 @@ class KernelBackend final : public Backend {
     }
     set_names_that_count();
     scheduler_.share_maps_of(process_, shared_maps);
+    scheduler_.attach_later(locks_program);
     const Result<void> loaded = scheduler_.load();
     support_ = {loaded.has_value(), loaded ? "" : for_people(loaded)};
     if (!loaded) return;
@@ -360,6 +365,7 @@ class KernelBackend final : public Backend {
   void drop_link() {
     links_last_file_.reset();
     if (link_ != nullptr) bpf_link__destroy(std::exchange(link_, nullptr));
+    if (locks_link_ != nullptr) bpf_link__destroy(std::exchange(locks_link_, nullptr));
   }
 
   void clear_counters() {
@@ -433,6 +439,7 @@ class KernelBackend final : public Backend {
   Support support_;
   std::vector<DetectorStatus> detectors_;
   bpf_link* link_ = nullptr;
+  bpf_link* locks_link_ = nullptr;
   UniqueFd links_last_file_;
   ring_buffer* ring_ = nullptr;
   gs_shared_state* shared_ = nullptr;

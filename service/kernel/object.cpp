@@ -104,18 +104,43 @@ Result<void> Object::load() {
   return {};
 }
 
+namespace {
+
+Result<bpf_link*> attach(const bpf_program* program) {
+  last_messages.clear();
+  bpf_link* link = bpf_program__attach(program);
+  if (link != nullptr) return link;
+  const int error = errno;
+  return kernel_error(std::string("cannot attach ") + bpf_program__section_name(program), error);
+}
+
+}  // namespace
+
+bpf_program* Object::program_named(std::string_view name) const {
+  bpf_program* program = bpf_object__find_program_by_name(object_.get(), std::string(name).c_str());
+  if (program == nullptr)
+    throw std::runtime_error("BPF object " + name_ + " has no program " + std::string(name));
+  return program;
+}
+
+void Object::attach_later(std::string_view program) {
+  bpf_program__set_autoattach(program_named(program), false);
+}
+
+Result<bpf_link*> Object::attach_program(std::string_view program) {
+  return attach(program_named(program));
+}
+
 Result<void> Object::attach_programs() {
   bpf_program* program = nullptr;
   bpf_object__for_each_program(program, object_.get()) {
-    if (bpf_program__type(program) == BPF_PROG_TYPE_STRUCT_OPS) continue;
-    last_messages.clear();
-    bpf_link* link = bpf_program__attach(program);
-    if (link == nullptr) {
-      const int error = errno;
+    if (bpf_program__type(program) == BPF_PROG_TYPE_STRUCT_OPS || !bpf_program__autoattach(program)) continue;
+    auto link = attach(program);
+    if (!link) {
       links_.clear();
-      return kernel_error(std::string("cannot attach ") + bpf_program__section_name(program), error);
+      return std::unexpected(link.error());
     }
-    links_.emplace_back(link);
+    links_.emplace_back(*link);
   }
   return {};
 }

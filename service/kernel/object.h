@@ -43,8 +43,12 @@ class Object {
   Result<void> load();
   bool loaded() const { return loaded_; }
 
+  // Before load(): attach_programs() leaves out the program of that name.
+  void attach_later(std::string_view program);
   // Attaches all programs that attach by themselves (not struct_ops).
   Result<void> attach_programs();
+  // Attaches one; the link is the caller's.
+  Result<bpf_link*> attach_program(std::string_view program);
   void detach_programs() { links_.clear(); }
   // Runs the one program that it is, an iterator, over all there is now; what that found lies in its variables.
   Result<void> run_iterator() const;
@@ -64,6 +68,8 @@ class Object {
  private:
   void* global_bytes(std::string_view variable, std::size_t size);
   void* section_memory(bpf_map* map);
+  // Throws std::runtime_error when there is none: the object and the code disagree.
+  bpf_program* program_named(std::string_view name) const;
 
   struct ObjectCloser {
     void operator()(bpf_object* object) const { bpf_object__close(object); }

@@ -57,5 +57,18 @@ TEST(Inherit, KindsOfWaits) {
 #endif
 }
 
+TEST(Inherit, LocksOfTheKernels) {
+  constexpr u32 spin = 1, read = 2, write = 4, real_time = 8, per_cpu = 16, mutex = 32;
+  EXPECT_EQ(gs_kernel_lock(mutex), GS_KERNEL_MUTEX);
+  EXPECT_EQ(gs_kernel_lock(read), GS_KERNEL_RWSEM);
+  EXPECT_EQ(gs_kernel_lock(write), GS_KERNEL_RWSEM);
+  for (const u32 other :
+       {spin, spin | mutex, spin | read, spin | write, real_time, real_time | read, per_cpu | write, 0U})
+    EXPECT_EQ(gs_kernel_lock(other), GS_KERNEL_LOCK_NONE) << other;
+  EXPECT_EQ(gs_kernel_lock_owner(0xffff888012345640 | 3), 0xffff888012345640U)
+      << "read, and not to be spun for";
+  EXPECT_EQ(gs_kernel_lock_owner(1), 0U) << "free, but for a bit of the lock's own";
+}
+
 }  // namespace
 }  // namespace gamesched::tests

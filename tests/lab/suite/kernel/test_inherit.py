@@ -25,19 +25,28 @@ class Inherit(BackendTest):
         self.attach()
         before = self.driver.ask("counters")
         waits, hog_us = self.waits(*options, hogs=4 * len(CPUS))
-        grown = {name: self.grown(before, name) for name in ("loans", "burst_demotions", "path_wakers", "frame_wakeups")}
+        grown = {name: self.grown(before, name) for name in ("loans", "locks_waited_for", "burst_demotions", "path_wakers", "frame_wakeups")}
         print(f"      waited {waits}, hogs {hog_us} us; {grown}", flush=True)
         self.assertGreater(waits["count"], 20)
         self.assertGreater(grown["loans"], 0, grown)
         # Without it the frame thread waits as long as the other one waits for its turn among hogs.
         self.assertLess(waits["p99_us"], hog_us / 3, grown)
         self.assert_still_attached()
+        return grown
 
     def test_POL4_the_holder_of_a_lock(self):
         self.waited_for()
 
     def test_POL4_the_writer_of_a_pipe(self):
         self.waited_for("--pipe")
+
+    def test_POL4_the_holder_of_the_memory_map(self):
+        """A read-write semaphore of the kernel's."""
+        self.assertGreater(self.waited_for("--map")["locks_waited_for"], 20)
+
+    def test_POL4_the_holder_of_a_files_position(self):
+        """A mutex of the kernel's."""
+        self.assertGreater(self.waited_for("--file")["locks_waited_for"], 20)
 
     def test_POL4_nobody_is_lent_to_while_nobody_waits(self):
         """A frame thread that waits for time alone."""
