@@ -19,12 +19,13 @@
  * whoever has one may be anybody: a thread that maps memory, or khugepaged (nice 19), which collapses the pages that a
  * game faults in.
  *
- * Whoever is found has the urgency until it wakes the one that waits, and for one burst at the most.
+ * Whoever is found has the urgency until it wakes the one that waits, and for one burst at the most. For a lock of the
+ * kernel's, which anybody may hold on purpose, that is 4 ms, a third of the time in all, and it is not lent on.
  *
  * Limits: a word that only looks like a lock's lends to a thread of the same game, for one burst. Wine's own
  * locks and its kernel objects name no thread of Linux's: for those there is path.h, which knows the thread
- * from the second time on. Of those that read under a lock of the kernel's the last that came is known; and who
- * sleeps itself with one, for a disk, is not lent to.
+ * from the second time on. Of those that read under a lock of the kernel's the last that came is known; who sleeps
+ * itself with one, for a disk or for another lock, is not lent to; nor is whoever gets it first, of several that wait.
  */
 #ifndef GS_POLICY_INHERIT_H
 #define GS_POLICY_INHERIT_H
@@ -52,6 +53,7 @@ enum gs_kernel_lock {
 };
 
 #define GS_LOCK_WORDS 3
+#define GS_KERNEL_LOAN_NS (4 * GS_MSEC)
 
 /* By x86's numbers of system calls. */
 GS_POLICY u32 gs_wait_for(u32 call, bool is_32bit) {
@@ -74,6 +76,17 @@ GS_POLICY u32 gs_kernel_lock(u32 flags) {
 /* The address of the thread that has it: of both kinds the lowest bits of `owner` are the lock's own. */
 GS_POLICY u64 gs_kernel_lock_owner(u64 owner) {
   return owner & ~7ULL;
+}
+
+/* When a thread may be lent to again for a lock of the kernel's, whose loan of lent_ns ends now: it has a third of the time
+ * so at the most. */
+GS_POLICY u64 gs_kernel_loan_again(u64 now, u64 lent_ns) {
+  return now + gs_min(2 * (now - lent_ns), 2 * GS_KERNEL_LOAN_NS);
+}
+
+/* Whether it is lent to, by one that has its urgency on loan itself or not. */
+GS_POLICY bool gs_lends_for_kernel_lock(bool on_loan, u64 now, u64 again_ns) {
+  return !on_loan && !gs_before(now, again_ns);
 }
 
 /* The thread (as its own process counts them) that holds the lock at these words; 0: none is named. */

@@ -20,6 +20,10 @@
  *   0      100, a quarter of one CPU out of four   6
  *   0      idle                                    1
  *
+ * A thread of the kernel has no less than a quarter of the usual weight: khugepaged (nice 19) holds a process's map
+ * while it works, and whoever faults there, a game too, would wait for the turn of a thread of weight 1, which
+ * comes once a second on a busy machine.
+ *
  * Limits: it counts by thread. Two groups of equal weight share by their number of threads, and a limited
  * group may use what is idle. No other weight falls below 1.
  */
@@ -30,6 +34,7 @@
 
 #define GS_WEIGHT_UNIT 1024ULL /* the weights below have this many parts of one */
 #define GS_GROUP_DEPTH 8       /* deeper ones are systemd's for single units at the most */
+#define GS_WEIGHT_KERNEL_MIN 25
 /* How long a change of a group may take to count: the groups are not looked at with each wake-up. */
 #define GS_WEIGHT_KEEP_NS (250 * GS_MSEC)
 
@@ -49,8 +54,8 @@ GS_POLICY u64 gs_weight_in_limit(u64 weight, u64 quota_ns, u64 period_ns, u32 nr
   return weight * (quota_ns / GS_USEC) / all_us;
 }
 
-GS_POLICY u32 gs_weight_final(u64 weight) {
-  return (u32)gs_max(1, weight / GS_WEIGHT_UNIT);
+GS_POLICY u32 gs_weight_final(u64 weight, bool kernel_thread) {
+  return (u32)gs_max(kernel_thread ? GS_WEIGHT_KERNEL_MIN : 1, weight / GS_WEIGHT_UNIT);
 }
 
 #endif

@@ -49,6 +49,7 @@ struct cpu_ctx {
   u32 away;     /* it goes offline: dispatch() is not asked for it any more */
   u32 leave_tid;
   u32 started_as;    /* lane in which the running thread started */
+  u32 lent;          /* the running thread may have a loan for a lock of the kernel's */
   u32 claim_stale;   /* goes_on() has seen a claim that nobody had come for */
   u32 waited;        /* it had waited for that, for its wait_ns */
   u32 start_unnoted; /* its start is still to be noted (running.bpf.c) */
@@ -132,13 +133,15 @@ void task_weigh_anew(struct task_struct* p, struct task_ctx* tc, u64 now);
 /* path.bpf.c */
 void path_join(struct task_ctx* tc, u32 hop, u64 now);
 void path_starts(struct task_ctx* tc, u32 evidence, u64 now);
-void path_thread_wakes(struct task_struct* p, struct task_ctx* tc, bool by_interrupt, u64 now);
+void path_thread_wakes(struct task_struct* p, struct task_ctx* tc, bool by_interrupt, bool released, u64 now);
 void path_thread_sleeps(struct task_ctx* tc);
 
 /* inherit.bpf.c */
 int inherit_wait_begins(struct task_struct* p __arg_trusted, struct task_ctx* tc, u64 now);
 int inherit_serve(u64 now);
-void inherit_returns(struct task_ctx* tc);
+void inherit_ends(struct task_ctx* tc, u64 now);
+void inherit_returns(struct task_ctx* tc, u64 now);
+int inherit_released(struct task_ctx* tc, u64 now);
 
 #define counters_here() (&counters[bpf_get_smp_processor_id() % GS_MAX_CPUS])
 #define count(name) (counters[bpf_get_smp_processor_id() % GS_MAX_CPUS].value[GS_COUNTER_##name]++)

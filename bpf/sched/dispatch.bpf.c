@@ -132,8 +132,14 @@ static __always_inline void goes_on(struct task_struct* prev, struct cpu_ctx* cc
  * been charged for yet. */
 __hidden bool ends_urgency(struct task_ctx* tc, u64 ran_ns, u64 now) {
   u64 frame_ns = tc->evidence & GS_EVIDENCE_LAUNCH ? GS_LAUNCH_BURST_NS : game_ctx_of(tc->game)->period_ns;
+  u64 burst_ns = tc->burst_ns + ran_ns;
 
-  if (!gs_ends_urgency(tc->lane, tc->burst_ns + ran_ns,
+  if (tc->loan) burst_ns = gs_before(tc->loan_burst_ns, burst_ns) ? burst_ns - tc->loan_burst_ns : 0;
+  if (tc->loan == GS_LOAN_KERNEL && burst_ns > GS_KERNEL_LOAN_NS) {
+    inherit_ends(tc, now);
+    return true;
+  }
+  if (!gs_ends_urgency(tc->lane, burst_ns,
                        gs_audio_owes_too_much(gs_audio_paid(tc->audio_paid_ns, now, ran_ns), now,
                                               tc->signals.audio_period_ns),
                        frame_ns, tunables.burst_floor_ns))

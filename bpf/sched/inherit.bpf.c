@@ -9,6 +9,7 @@
 
 /* Queued threads: who waits behind more has a shorter way by its own turn than by this. */
 #define LOOKS_AT 64
+#define MAX_RT_PRIO 100 /* below: real-time and deadline */
 
 static __always_inline void lend(struct task_struct* p, const struct task_ctx* lender, struct cpu_ctx* cc,
                                  u32 loan, u64 now) {
@@ -16,12 +17,15 @@ static __always_inline void lend(struct task_struct* p, const struct task_ctx* l
   u32 lane;
   s32 cpu;
 
-  if (!tc || tc->tid == lender->tid || gs_lane_urgent(tc->lane)) return;
+  if (!tc || tc->tid == lender->tid || gs_lane_urgent(tc->lane) || p->prio < MAX_RT_PRIO) return;
   if (loan != GS_LOAN_KERNEL && tc->game != lender->game) return;
   if (loan == GS_LOAN_WAKER && !gs_before(now, tc->frame_until_ns)) return;
   cpu = scx_bpf_task_cpu(p);
+  tc->own_lane = lane = tc->lane;
+  tc->loan_burst_ns = tc->burst_ns; /* how long it ran for itself says nothing of what it is waited for */
   if (scx_bpf_task_running(p)) {
-    lane = tc->lane;
+    tc->loan_burst_ns += now - cpu_ctx_of(cpu)->run_start_ns;
+    if (loan == GS_LOAN_KERNEL) cpu_ctx_of(cpu)->lent = 1;
     __sync_val_compare_and_swap(&cpu_ctx_of(cpu)->lane, lane, GS_LANE_FRAME); /* unless that CPU is claimed */
   } else if (tc->runnable_ns) {
     cc->borrower_dsq = cpu_ctx_of(cpu)->kept_tid == tc->tid ? DSQ_CPU_BIT | (u32)cpu : tc->queue;
@@ -33,7 +37,8 @@ static __always_inline void lend(struct task_struct* p, const struct task_ctx* l
   }
   tc->lane = GS_LANE_FRAME;
   tc->loan = loan;
-  tc->burst_ns = 0; /* how long it ran for itself says nothing of what it is waited for */
+  tc->lender = lender->tid;
+  if (loan == GS_LOAN_KERNEL) tc->lent_ns = now;
   count(loans);
 }
 
@@ -46,6 +51,10 @@ __noinline int inherit_wait_begins(struct task_struct* p __arg_trusted, struct t
   u64 word;
 
   if (!tc || tc->hop >= GS_PATH_HOPS_MAX || bpf_get_current_task_btf() != p) return 0;
+  if (tc->lock_wait) {
+    tc->lock_wait = 0;
+    return 0;
+  }
   call = compat_system_call(p, &word, &is_32bit);
   wait_for = gs_wait_for(call, is_32bit);
   if (wait_for == GS_WAIT_FOR_TIME) return 0;
@@ -87,21 +96,24 @@ static __always_inline u64 owner_of(const void* lock, u32 kind) {
 SEC("tp_btf/contention_begin")
 int BPF_PROG(gamesched_lock_contended, void* lock, unsigned int flags) {
   u32 kind = gs_kernel_lock(flags);
+  struct task_ctx *tc, *of_owner;
   struct task_struct* other;
-  struct task_ctx* tc;
-  u64 owner;
+  u64 owner, now;
 
   if (!kind) return 0;
   tc = bpf_task_storage_get(&task_ctxs, bpf_get_current_task_btf(), NULL, 0);
   if (!tc || !gs_lane_urgent(tc->lane)) return 0;
+  tc->lock_wait = 1;
   owner = owner_of(lock, kind);
   if (!owner) return 0;
   /* It may have ended: whoever has its id now does not lie where it did. */
   other = bpf_task_from_pid(BPF_CORE_READ((struct task_struct*)owner, pid));
   if (!other) return 0;
-  if ((u64)other == owner) {
+  now = bpf_ktime_get_ns();
+  of_owner = task_ctx_of(other);
+  if ((u64)other == owner && of_owner && gs_lends_for_kernel_lock(tc->loan, now, of_owner->lend_again_ns)) {
     count(locks_waited_for);
-    lend(other, tc, this_cpu_ctx(), GS_LOAN_KERNEL, bpf_ktime_get_ns());
+    lend(other, tc, this_cpu_ctx(), GS_LOAN_KERNEL, now);
   }
   bpf_task_release(other);
   return 0;
@@ -134,9 +146,26 @@ __noinline int inherit_serve(u64 now) {
   return 0;
 }
 
-/* The current thread, which runs on a loan, has woken who lent it. */
-__hidden void inherit_returns(struct task_ctx* tc) {
+/* A loan of any kind. */
+__hidden void inherit_ends(struct task_ctx* tc, u64 now) {
+  if (tc->loan == GS_LOAN_KERNEL) tc->lend_again_ns = gs_kernel_loan_again(now, tc->lent_ns);
   tc->loan = GS_LOAN_NONE;
-  tc->lane = GS_LANE_NORMAL;
-  this_cpu_ctx()->lane = GS_LANE_NORMAL;
+  tc->lane = tc->own_lane;
+}
+
+/* The current thread, which runs on a loan, has woken who lent it. */
+__hidden void inherit_returns(struct task_ctx* tc, u64 now) {
+  inherit_ends(tc, now);
+  __sync_val_compare_and_swap(&this_cpu_ctx()->lane, GS_LANE_FRAME,
+                              tc->own_lane); /* unless this CPU is claimed */
+}
+
+/* tc is woken here; 1: by whoever had the lock that it waited for. */
+__noinline int inherit_released(struct task_ctx* tc, u64 now) {
+  struct task_struct* current = bpf_get_current_task_btf();
+  struct task_ctx* owner = current->pid ? task_ctx_of(current) : NULL;
+
+  if (!tc || !owner || owner->loan != GS_LOAN_KERNEL || owner->lender != tc->tid) return 0;
+  inherit_returns(owner, now);
+  return 1;
 }

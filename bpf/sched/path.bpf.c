@@ -48,13 +48,14 @@ __hidden void path_starts(struct task_ctx* tc, u32 evidence, u64 now) {
 /*
  * p wakes. Three things follow: its own open verdict of last time is given; if a thread of its game woke it
  * out of a wait, that thread is p's waker; if that thread is a frame thread, p's work belongs to that one's
- * next wait.
+ * next wait. released: it had a lock of the kernel's that p waited for, which says nothing of the frame.
  */
-__hidden void path_thread_wakes(struct task_struct* p, struct task_ctx* tc, bool by_interrupt, u64 now) {
+__hidden void path_thread_wakes(struct task_struct* p, struct task_ctx* tc, bool by_interrupt, bool released,
+                                u64 now) {
   struct task_struct* current;
   struct task_ctx* waker;
   struct gs_waiter* entry;
-  bool by_game = false, released = false;
+  bool by_game = false;
 
   if (tc->done_tid) {
     entry = waiter_of(tc->done_tid);
@@ -68,17 +69,13 @@ __hidden void path_thread_wakes(struct task_struct* p, struct task_ctx* tc, bool
   if (!by_interrupt) {
     current = bpf_get_current_task_btf();
     waker = current->pid ? task_ctx_of(current) : NULL;
-    if (waker && waker->loan == GS_LOAN_KERNEL) { /* it had a lock: of p's frame that says nothing */
-      inherit_returns(waker);
-      released = true;
-    }
     if (waker && waker->game == tc->game && waker->tid != tc->tid) {
       by_game = true;
       /* p's own lane is still that of its last wake-up: was it a frame thread when it went to sleep? */
       if (gs_lane_leads(tc->lane) && waker->loan == GS_LOAN_LOCK) {
-        inherit_returns(waker); /* it was waited for as the lock's holder, this once */
+        inherit_returns(waker, now); /* it was waited for as the lock's holder, this once */
       } else if (!released && gs_lane_leads(tc->lane) && tc->hop < GS_PATH_HOPS_MAX) {
-        if (waker->loan) inherit_returns(waker);
+        if (waker->loan) inherit_returns(waker, now);
         entry = waiter_of(tc->tid);
         if (entry->tid == tc->tid) entry->waker = waker->tid;
         if (!gs_before(now, waker->frame_until_ns)) count(path_wakers);

@@ -77,8 +77,9 @@ void BPF_PROG(gamesched_running, struct task_struct* p) {
   cc->waited = tc->runnable_ns != 0;
   if (cc->waited) tc->wait_ns = gs_before(now, tc->runnable_ns) ? 0 : now - tc->runnable_ns;
   tc->runnable_ns = 0;
-  cc->started_as = tc->lane;
-  cc->start_unnoted = gs_lane_urgent(tc->lane);
+  cc->lent = tc->loan == GS_LOAN_KERNEL;
+  cc->started_as = tc->loan ? tc->own_lane : tc->lane; /* its time is its own */
+  cc->start_unnoted = gs_lane_urgent(cc->started_as);
   if (!cc->start_unnoted) {
     task_weigh(p, tc, now);
     note_start(tc, cc);
@@ -151,6 +152,7 @@ void BPF_PROG(gamesched_stopping, struct task_struct* p, bool runnable) {
   if (gs_lane_urgent(tc->lane)) task_weigh(p, tc, now); /* not when it starts: it is waited for */
   tc->burst_avg_ns = gs_ewma4(tc->burst_avg_ns, tc->burst_ns);
   tc->burst_ns = 0;
+  if (tc->loan == GS_LOAN_KERNEL) inherit_ends(tc, now);
   tc->loan = GS_LOAN_NONE;
   if (!tc->game) return;
   path_thread_sleeps(tc);

@@ -8,6 +8,7 @@
 #include "bpf/policy/audio.h"
 #include "bpf/policy/classify.h"
 #include "bpf/policy/deadline.h"
+#include "bpf/policy/inherit.h"
 #include "bpf/policy/window.h"
 
 #define SCHED_IDLE 5
@@ -188,9 +189,11 @@ __noinline u32 task_wakes(struct task_struct* p __arg_trusted, struct task_ctx* 
   u32 zero = 0, path;
   struct gs_shared_state* state = bpf_map_lookup_elem(&shared_state, &zero);
   struct gs_facts facts = {};
-  bool by_interrupt;
+  bool by_interrupt, released = false;
 
   if (!tc) return GS_LANE_NORMAL;
+  if (this_cpu_ctx()->lent && waker_known && !compat_in_interrupt()) released = inherit_released(tc, now);
+  tc->loan = GS_LOAN_NONE;
   path = gs_before(now, tc->frame_until_ns) ? tc->evidence & GS_EVIDENCE_PATH : 0;
   if (state) refresh_game(p, tc, state);
   if (state && gs_before(now, state->launch_until_ns) && waker_known && !compat_in_interrupt())
@@ -205,7 +208,7 @@ __noinline u32 task_wakes(struct task_struct* p __arg_trusted, struct task_ctx* 
   }
   by_interrupt = waker_known && compat_in_interrupt();
   if (state && waker_known && !by_interrupt && is_on_path_alone(p, tc, now)) {
-    path_thread_wakes(p, tc, false, now);
+    path_thread_wakes(p, tc, false, released, now);
     tc->lane = GS_LANE_FRAME;
     tc->window = gs_input_profits(tc->game, state->foreground_game) && any_window_open(state, now);
     tc->runnable_ns = now;
@@ -221,7 +224,7 @@ __noinline u32 task_wakes(struct task_struct* p __arg_trusted, struct task_ctx* 
   if (facts.game) {
     learn_period(tc, tc->evidence, now);
     if (gs_starts_path(&facts, tc->evidence)) path_starts(tc, tc->evidence, now);
-    path_thread_wakes(p, tc, !waker_known || by_interrupt || facts.input_woke, now);
+    path_thread_wakes(p, tc, !waker_known || by_interrupt || facts.input_woke, released, now);
   }
   tc->lane = lane_of(&facts, tc->evidence, gs_before(now, tc->frame_until_ns));
   tc->window = facts.window;

@@ -25,7 +25,7 @@ static __always_inline u32 weight_of(struct task_struct* p) {
                                   BPF_CORE_READ(group, cfs_bandwidth.period), topology.nr_cpus);
     group = parent;
   }
-  return gs_weight_final(weight);
+  return gs_weight_final(weight, p->flags & PF_KTHREAD);
 }
 
 __hidden void task_weigh_anew(struct task_struct* p, struct task_ctx* tc, u64 now) {

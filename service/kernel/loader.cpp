@@ -146,7 +146,9 @@ class KernelBackend final : public Backend {
     link_ = *link;
     links_last_file_ = UniqueFd(::fcntl(bpf_link__fd(link_), F_DUPFD_CLOEXEC, above_the_hooks));
     // Each lock that somebody waits for runs it, so only meanwhile. Without it such waits are as long as before.
-    locks_link_ = scheduler_.attach_program(locks_program).value_or(nullptr);
+    const auto locks = scheduler_.attach_program(locks_program);
+    locks_link_ = locks.value_or(nullptr);
+    if (!locks && !std::exchange(told_of_locks_, true)) note("locks", std::unexpected(locks.error()));
     return {};
   }
 
@@ -440,6 +442,7 @@ class KernelBackend final : public Backend {
   std::vector<DetectorStatus> detectors_;
   bpf_link* link_ = nullptr;
   bpf_link* locks_link_ = nullptr;
+  bool told_of_locks_ = false;  // that they are not looked at
   UniqueFd links_last_file_;
   ring_buffer* ring_ = nullptr;
   gs_shared_state* shared_ = nullptr;

@@ -10,6 +10,7 @@
 #include <cstring>
 
 #include "bpf/policy/inherit.h"
+#include "tests/policy/random.h"
 
 namespace gamesched::tests {
 namespace {
@@ -55,6 +56,32 @@ TEST(Inherit, KindsOfWaits) {
   EXPECT_EQ(gs_wait_for(SYS_clock_nanosleep, false), GS_WAIT_FOR_TIME);
   EXPECT_EQ(gs_wait_for(SYS_nanosleep, false), GS_WAIT_FOR_TIME);
 #endif
+}
+
+TEST(Inherit, LoansForThemAreBounded) {
+  EXPECT_TRUE(gs_lends_for_kernel_lock(false, 100 * GS_MSEC, 0)) << "the first";
+  EXPECT_FALSE(gs_lends_for_kernel_lock(true, 100 * GS_MSEC, 0)) << "what one has on loan is not lent on";
+  EXPECT_EQ(gs_kernel_loan_again(101 * GS_MSEC, 100 * GS_MSEC), 103 * GS_MSEC);
+  EXPECT_EQ(gs_kernel_loan_again(150 * GS_MSEC, 100 * GS_MSEC), 158 * GS_MSEC) << "it may have waited";
+  EXPECT_FALSE(gs_lends_for_kernel_lock(false, 102 * GS_MSEC, 103 * GS_MSEC));
+  EXPECT_TRUE(gs_lends_for_kernel_lock(false, 103 * GS_MSEC, 103 * GS_MSEC));
+}
+
+TEST(Inherit, AThirdOfTheTimeAtTheMost) {
+  Random random(__FILE__, __LINE__);
+  u64 now = GS_SEC, again = 0, lent = 0;
+  const u64 begin = now;
+  while (now < begin + 10 * GS_SEC) {
+    if (gs_lends_for_kernel_lock(false, now, again)) {
+      const u64 used = random.between(1, GS_KERNEL_LOAN_NS);
+      again = gs_kernel_loan_again(now + used, now);
+      lent += used;
+      now += used;
+    } else {
+      now += random.between(1, 100 * GS_USEC);
+    }
+  }
+  EXPECT_LE(lent * 3, now - begin + 3 * GS_KERNEL_LOAN_NS);
 }
 
 TEST(Inherit, LocksOfTheKernels) {
