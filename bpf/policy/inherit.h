@@ -20,7 +20,8 @@
  * game faults in.
  *
  * Whoever is found has the urgency until it wakes the one that waits, and for one burst at the most. For a lock of the
- * kernel's, which anybody may hold on purpose, that is 4 ms, a third of the time in all, and it is not lent on.
+ * kernel's, which anybody may hold on purpose, that is 8 ms and the rest of a slice, a third of the time in all for each
+ * thread, and it is not lent on.
  *
  * Limits: a word that only looks like a lock's lends to a thread of the same game, for one burst. Wine's own
  * locks and its kernel objects name no thread of Linux's: for those there is path.h, which knows the thread
@@ -53,7 +54,7 @@ enum gs_kernel_lock {
 };
 
 #define GS_LOCK_WORDS 3
-#define GS_KERNEL_LOAN_NS (4 * GS_MSEC)
+#define GS_KERNEL_LOAN_NS (8 * GS_MSEC)
 
 /* By x86's numbers of system calls. */
 GS_POLICY u32 gs_wait_for(u32 call, bool is_32bit) {
@@ -78,15 +79,18 @@ GS_POLICY u64 gs_kernel_lock_owner(u64 owner) {
   return owner & ~7ULL;
 }
 
-/* When a thread may be lent to again for a lock of the kernel's, whose loan of lent_ns ends now: it has a third of the time
- * so at the most. */
-GS_POLICY u64 gs_kernel_loan_again(u64 now, u64 lent_ns) {
-  return now + gs_min(2 * (now - lent_ns), 2 * GS_KERNEL_LOAN_NS);
+/* What a thread that was lent to for a lock of the kernel's at lent_ns, until now, owes for that and what it owed before: until
+ * when three times of what it had will have gone by. */
+GS_POLICY u64 gs_kernel_loan_paid(u64 paid_ns, u64 lent_ns, u64 now) {
+  u64 had_ns = gs_before(lent_ns, now) ? gs_min(now - lent_ns, 2 * GS_KERNEL_LOAN_NS) : 0;
+
+  return (gs_before(paid_ns, lent_ns) ? lent_ns : paid_ns) + 3 * had_ns;
 }
 
-/* Whether it is lent to, by one that has its urgency on loan itself or not. */
-GS_POLICY bool gs_lends_for_kernel_lock(bool on_loan, u64 now, u64 again_ns) {
-  return !on_loan && !gs_before(now, again_ns);
+/* Whether it is lent to: not by one that has its own urgency for such a lock, nor while it owes much. A short loan now and
+ * then leaves room for another at once: who takes a page takes the next. */
+GS_POLICY bool gs_lends_for_kernel_lock(bool on_loan, u64 now, u64 paid_ns) {
+  return !on_loan && !gs_before(now + GS_KERNEL_LOAN_NS, paid_ns);
 }
 
 /* The thread (as its own process counts them) that holds the lock at these words; 0: none is named. */

@@ -74,6 +74,8 @@ __hidden s32 cpus_init(void) {
     cc->leave_tid = 0;
     cc->start_unnoted = 0;
     cc->claim_stale = 0;
+    cc->lent = 0;
+    cc->borrower = 0;
     cc->bound_wait = 0;
     cc->kept_tid = 0;
     cc->lets_go = 0;

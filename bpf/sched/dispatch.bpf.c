@@ -135,7 +135,8 @@ __hidden bool ends_urgency(struct task_ctx* tc, u64 ran_ns, u64 now) {
   u64 burst_ns = tc->burst_ns + ran_ns;
 
   if (tc->loan) burst_ns = gs_before(tc->loan_burst_ns, burst_ns) ? burst_ns - tc->loan_burst_ns : 0;
-  if (tc->loan == GS_LOAN_KERNEL && burst_ns > GS_KERNEL_LOAN_NS) {
+  if (tc->loan == GS_LOAN_KERNEL) {
+    if (burst_ns < GS_KERNEL_LOAN_NS) return false;
     inherit_ends(tc, now);
     return true;
   }
@@ -145,7 +146,7 @@ __hidden bool ends_urgency(struct task_ctx* tc, u64 ran_ns, u64 now) {
                        frame_ns, tunables.burst_floor_ns))
     return false;
   count(burst_demotions);
-  tc->lane = GS_LANE_NORMAL;
+  tc->lane = tc->loan ? tc->own_lane : GS_LANE_NORMAL;
   tc->loan = GS_LOAN_NONE;
   tc->frame_until_ns = 0;
   tc->recalls = 0;
@@ -200,7 +201,7 @@ static __always_inline bool keep_urgent_thread(struct task_struct* prev, struct 
   if (!tc || !gs_lane_urgent(tc->lane)) return false;
   lane = tc->lane;
   if (ends_urgency(tc, now - cc->run_start_ns, now)) {
-    __sync_val_compare_and_swap(&cc->lane, lane, GS_LANE_NORMAL); /* it may go on as that */
+    __sync_val_compare_and_swap(&cc->lane, lane, tc->lane); /* it may go on as that */
     return false;
   }
   goes_on(prev, cc, lane, tunables.slice_frame_ns, now);

@@ -6,6 +6,7 @@
  */
 #include "bpf/sched/ctx.bpf.h"
 #include "bpf/policy/inherit.h"
+#include "bpf/policy/preempt.h"
 
 /* Queued threads: who waits behind more has a shorter way by its own turn than by this. */
 #define LOOKS_AT 64
@@ -14,6 +15,7 @@
 static __always_inline void lend(struct task_struct* p, const struct task_ctx* lender, struct cpu_ctx* cc,
                                  u32 loan, u64 now) {
   struct task_ctx* tc = task_ctx_of(p);
+  bool running;
   u32 lane;
   s32 cpu;
 
@@ -23,17 +25,20 @@ static __always_inline void lend(struct task_struct* p, const struct task_ctx* l
   cpu = scx_bpf_task_cpu(p);
   tc->own_lane = lane = tc->lane;
   tc->loan_burst_ns = tc->burst_ns; /* how long it ran for itself says nothing of what it is waited for */
-  if (scx_bpf_task_running(p)) {
-    tc->loan_burst_ns += now - cpu_ctx_of(cpu)->run_start_ns;
-    if (loan == GS_LOAN_KERNEL) cpu_ctx_of(cpu)->lent = 1;
-    __sync_val_compare_and_swap(&cpu_ctx_of(cpu)->lane, lane, GS_LANE_FRAME); /* unless that CPU is claimed */
-  } else if (tc->runnable_ns) {
-    cc->borrower_dsq = cpu_ctx_of(cpu)->kept_tid == tc->tid ? DSQ_CPU_BIT | (u32)cpu : tc->queue;
-    cc->borrower = tc->tid;
-  } else {
+  running = scx_bpf_task_running(p);
+  if (!running && !tc->runnable_ns) {
     /* It sleeps itself: urgent from when it wakes. */
     if (loan == GS_LOAN_LOCK) path_join(tc, lender->hop + 1, now);
     return;
+  }
+  if (running) { /* or it is about to leave its CPU, and waits already */
+    tc->loan_burst_ns += now - cpu_ctx_of(cpu)->run_start_ns;
+    if (loan == GS_LOAN_KERNEL) cpu_ctx_of(cpu)->lent = 1;
+    __sync_val_compare_and_swap(&cpu_ctx_of(cpu)->lane, lane, GS_LANE_FRAME); /* unless that CPU is claimed */
+  }
+  if (tc->runnable_ns) {
+    cc->borrower_dsq = cpu_ctx_of(cpu)->kept_tid == tc->tid ? DSQ_CPU_BIT | (u32)cpu : tc->queue;
+    cc->borrower = tc->tid;
   }
   tc->lane = GS_LANE_FRAME;
   tc->loan = loan;
@@ -50,11 +55,7 @@ __noinline int inherit_wait_begins(struct task_struct* p __arg_trusted, struct t
   bool is_32bit;
   u64 word;
 
-  if (!tc || tc->hop >= GS_PATH_HOPS_MAX || bpf_get_current_task_btf() != p) return 0;
-  if (tc->lock_wait) {
-    tc->lock_wait = 0;
-    return 0;
-  }
+  if (!tc || tc->lock_wait || tc->hop >= GS_PATH_HOPS_MAX || bpf_get_current_task_btf() != p) return 0;
   call = compat_system_call(p, &word, &is_32bit);
   wait_for = gs_wait_for(call, is_32bit);
   if (wait_for == GS_WAIT_FOR_TIME) return 0;
@@ -111,7 +112,8 @@ int BPF_PROG(gamesched_lock_contended, void* lock, unsigned int flags) {
   if (!other) return 0;
   now = bpf_ktime_get_ns();
   of_owner = task_ctx_of(other);
-  if ((u64)other == owner && of_owner && gs_lends_for_kernel_lock(tc->loan, now, of_owner->lend_again_ns)) {
+  if ((u64)other == owner && of_owner &&
+      gs_lends_for_kernel_lock(tc->loan == GS_LOAN_KERNEL, now, of_owner->lent_paid_ns)) {
     count(locks_waited_for);
     lend(other, tc, this_cpu_ctx(), GS_LOAN_KERNEL, now);
   }
@@ -133,7 +135,8 @@ __noinline int inherit_serve(u64 now) {
       tc = task_ctx_of(next);
       if (!tc || !tc->loan) break; /* returned meanwhile */
       llc = (bpf_cpumask_test_cpu(here, next->cpus_ptr) ? cc : cpu_ctx_of(scx_bpf_task_cpu(next)))->llc;
-      if (!bpf_cpumask_test_cpu(here, next->cpus_ptr))
+      if (!bpf_cpumask_test_cpu(here, next->cpus_ptr) &&
+          gs_victim_score(GS_LANE_FRAME, cpu_ctx_of(scx_bpf_task_cpu(next))->lane, 0))
         scx_bpf_kick_cpu(scx_bpf_task_cpu(next), SCX_KICK_PREEMPT);
       scx_bpf_dsq_move_set_slice(COMPAT_ITERATOR, tunables.slice_frame_ns);
       scx_bpf_dsq_move_set_vtime(COMPAT_ITERATOR, now);
@@ -148,7 +151,7 @@ __noinline int inherit_serve(u64 now) {
 
 /* A loan of any kind. */
 __hidden void inherit_ends(struct task_ctx* tc, u64 now) {
-  if (tc->loan == GS_LOAN_KERNEL) tc->lend_again_ns = gs_kernel_loan_again(now, tc->lent_ns);
+  if (tc->loan == GS_LOAN_KERNEL) tc->lent_paid_ns = gs_kernel_loan_paid(tc->lent_paid_ns, tc->lent_ns, now);
   tc->loan = GS_LOAN_NONE;
   tc->lane = tc->own_lane;
 }
@@ -160,12 +163,11 @@ __hidden void inherit_returns(struct task_ctx* tc, u64 now) {
                               tc->own_lane); /* unless this CPU is claimed */
 }
 
-/* tc is woken here; 1: by whoever had the lock that it waited for. */
+/* tc is woken here: if by whoever has its urgency for a lock, that has let it go. */
 __noinline int inherit_released(struct task_ctx* tc, u64 now) {
   struct task_struct* current = bpf_get_current_task_btf();
   struct task_ctx* owner = current->pid ? task_ctx_of(current) : NULL;
 
-  if (!tc || !owner || owner->loan != GS_LOAN_KERNEL || owner->lender != tc->tid) return 0;
-  inherit_returns(owner, now);
-  return 1;
+  if (tc && owner && owner->loan == GS_LOAN_KERNEL && owner->lender == tc->tid) inherit_returns(owner, now);
+  return 0;
 }

@@ -13,7 +13,8 @@ static __always_inline u64 keep_ns(u32 game, u32 frames) {
 }
 
 static __always_inline bool on_frame_path(const struct task_ctx* tc, u64 now) {
-  return gs_lane_leads(tc->lane) || gs_before(now, tc->frame_until_ns);
+  return gs_lane_leads(tc->loan == GS_LOAN_KERNEL ? tc->own_lane : tc->lane) ||
+         gs_before(now, tc->frame_until_ns);
 }
 
 static __always_inline void join(struct task_ctx* tc, u32 hop, u32 frames, u64 now) {
@@ -48,7 +49,7 @@ __hidden void path_starts(struct task_ctx* tc, u32 evidence, u64 now) {
 /*
  * p wakes. Three things follow: its own open verdict of last time is given; if a thread of its game woke it
  * out of a wait, that thread is p's waker; if that thread is a frame thread, p's work belongs to that one's
- * next wait. released: it had a lock of the kernel's that p waited for, which says nothing of the frame.
+ * next wait. released: p waited for a lock of the kernel's, which says nothing of the frame.
  */
 __hidden void path_thread_wakes(struct task_struct* p, struct task_ctx* tc, bool by_interrupt, bool released,
                                 u64 now) {
@@ -70,12 +71,12 @@ __hidden void path_thread_wakes(struct task_struct* p, struct task_ctx* tc, bool
     current = bpf_get_current_task_btf();
     waker = current->pid ? task_ctx_of(current) : NULL;
     if (waker && waker->game == tc->game && waker->tid != tc->tid) {
-      by_game = true;
+      by_game = !released;
       /* p's own lane is still that of its last wake-up: was it a frame thread when it went to sleep? */
       if (gs_lane_leads(tc->lane) && waker->loan == GS_LOAN_LOCK) {
         inherit_returns(waker, now); /* it was waited for as the lock's holder, this once */
       } else if (!released && gs_lane_leads(tc->lane) && tc->hop < GS_PATH_HOPS_MAX) {
-        if (waker->loan) inherit_returns(waker, now);
+        if (waker->loan && waker->loan != GS_LOAN_KERNEL) inherit_returns(waker, now);
         entry = waiter_of(tc->tid);
         if (entry->tid == tc->tid) entry->waker = waker->tid;
         if (!gs_before(now, waker->frame_until_ns)) count(path_wakers);

@@ -12,6 +12,8 @@
 #include "bpf/policy/inherit.h"
 #include "bpf/policy/preempt.h"
 
+#define TASK_UNINTERRUPTIBLE 2
+
 static __always_inline void count_wait(u32 lane, u64 wait_ns) {
   struct gs_cpu_counters* cpu = counters_here();
 
@@ -143,6 +145,8 @@ void BPF_PROG(gamesched_stopping, struct task_struct* p, bool runnable) {
   /* While the scheduler comes, threads stop that never started under it. */
   if (cc->tid == p->pid) charge(tc, cc, now);
   cc->tid = 0;
+  /* It got the lock without a sleep, if it is not that which it begins here. */
+  if (tc->lock_wait && (runnable || !(p->__state & TASK_UNINTERRUPTIBLE))) tc->lock_wait = 0;
   if (runnable) {
     tc->runnable_ns = now;
     tc->in_time = !(tc->queue & DSQ_CPU_BIT); /* a CPU's own queue may have waited for long with it */

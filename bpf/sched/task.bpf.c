@@ -189,10 +189,12 @@ __noinline u32 task_wakes(struct task_struct* p __arg_trusted, struct task_ctx* 
   u32 zero = 0, path;
   struct gs_shared_state* state = bpf_map_lookup_elem(&shared_state, &zero);
   struct gs_facts facts = {};
-  bool by_interrupt, released = false;
+  bool by_interrupt, released;
 
   if (!tc) return GS_LANE_NORMAL;
-  if (this_cpu_ctx()->lent && waker_known && !compat_in_interrupt()) released = inherit_released(tc, now);
+  released = tc->lock_wait;
+  if (released && this_cpu_ctx()->lent && waker_known && !compat_in_interrupt()) inherit_released(tc, now);
+  tc->lock_wait = 0;
   tc->loan = GS_LOAN_NONE;
   path = gs_before(now, tc->frame_until_ns) ? tc->evidence & GS_EVIDENCE_PATH : 0;
   if (state) refresh_game(p, tc, state);

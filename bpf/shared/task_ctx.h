@@ -48,7 +48,7 @@ struct task_ctx {
   s64 children_v; /* what it owes for its children since it last had a key (deadline.h); by them, atomically */
   s64 own_v; /* what its parent is to pay for it: what it ran, less what that has paid; below 0: it is new, it has not had a slice */
   u64 lent_ns;       /* when it got a loan for a lock of the kernel's, */
-  u64 lend_again_ns; /* and when it may have the next */
+  u64 lent_paid_ns;  /* and when it will have paid for those */
   u64 loan_burst_ns; /* burst_ns when it got that loan */
   u64 ahead_v;       /* of vtime, what it has paid for children and may get back */
   u32 weight;        /* with that of its control groups; 100: usual */
@@ -72,7 +72,7 @@ struct task_ctx {
   u8 audio_server; /* valid as `game` is */
   u8 loan;         /* enum gs_loan: it runs as a frame thread since one waits for it */
   u8 own_lane;     /* while it has a loan: the lane that it had before */
-  u8 lock_wait;    /* it has begun to wait for a lock of the kernel's: what it waits for next is that */
+  u8 lock_wait;    /* it is about to sleep for a lock of the kernel's, or does */
   u8 window;       /* its game had an input window open when it last woke */
   u8 recalls;      /* how often it may be taken for what path.h once found it to be */
   u8 in_time;      /* since it last ran it has not slept, or got a key in `queue` */

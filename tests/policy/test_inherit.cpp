@@ -61,27 +61,30 @@ TEST(Inherit, KindsOfWaits) {
 TEST(Inherit, LoansForThemAreBounded) {
   EXPECT_TRUE(gs_lends_for_kernel_lock(false, 100 * GS_MSEC, 0)) << "the first";
   EXPECT_FALSE(gs_lends_for_kernel_lock(true, 100 * GS_MSEC, 0)) << "what one has on loan is not lent on";
-  EXPECT_EQ(gs_kernel_loan_again(101 * GS_MSEC, 100 * GS_MSEC), 103 * GS_MSEC);
-  EXPECT_EQ(gs_kernel_loan_again(150 * GS_MSEC, 100 * GS_MSEC), 158 * GS_MSEC) << "it may have waited";
-  EXPECT_FALSE(gs_lends_for_kernel_lock(false, 102 * GS_MSEC, 103 * GS_MSEC));
-  EXPECT_TRUE(gs_lends_for_kernel_lock(false, 103 * GS_MSEC, 103 * GS_MSEC));
+  EXPECT_EQ(gs_kernel_loan_paid(0, 100 * GS_MSEC, 101 * GS_MSEC), 103 * GS_MSEC);
+  EXPECT_EQ(gs_kernel_loan_paid(103 * GS_MSEC, 101 * GS_MSEC, 102 * GS_MSEC), 106 * GS_MSEC)
+      << "it owed still";
+  EXPECT_EQ(gs_kernel_loan_paid(0, 100 * GS_MSEC, 99 * GS_MSEC), 100 * GS_MSEC) << "clocks of two CPUs";
+  EXPECT_TRUE(gs_lends_for_kernel_lock(false, 102 * GS_MSEC, 106 * GS_MSEC)) << "one after the other";
+  EXPECT_FALSE(gs_lends_for_kernel_lock(false, 102 * GS_MSEC, 111 * GS_MSEC));
 }
 
 TEST(Inherit, AThirdOfTheTimeAtTheMost) {
   Random random(__FILE__, __LINE__);
-  u64 now = GS_SEC, again = 0, lent = 0;
-  const u64 begin = now;
-  while (now < begin + 10 * GS_SEC) {
-    if (gs_lends_for_kernel_lock(false, now, again)) {
-      const u64 used = random.between(1, GS_KERNEL_LOAN_NS);
-      again = gs_kernel_loan_again(now + used, now);
+  const u64 begin = GS_SEC, end = 11 * GS_SEC;
+  u64 now = begin, paid = 0, lent = 0;
+  while (now < end) {
+    if (gs_lends_for_kernel_lock(false, now, paid)) {
+      const u64 used = random.between(1, 2 * GS_KERNEL_LOAN_NS);
+      paid = gs_kernel_loan_paid(paid, now, now + used);
       lent += used;
       now += used;
     } else {
       now += random.between(1, 100 * GS_USEC);
     }
   }
-  EXPECT_LE(lent * 3, now - begin + 3 * GS_KERNEL_LOAN_NS);
+  EXPECT_LE(lent * 3, end - begin + 20 * GS_KERNEL_LOAN_NS);
+  EXPECT_GE(lent * 4, end - begin) << "and it is lent to";
 }
 
 TEST(Inherit, LocksOfTheKernels) {

@@ -102,7 +102,7 @@ class Locker {
 
  private:
   // To copy it takes long, and to change what may be done with its pages less so.
-  size_t region_size() const { return options_.file ? 1 << 18 : 16 << 20; }
+  size_t region_size() const { return options_.file ? 1 << 17 : 16 << 20; }
 
   // In small pages, all there.
   static void* map(size_t size) {
