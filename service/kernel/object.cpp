@@ -56,7 +56,7 @@ std::string single_line(std::string text) {
 std::unexpected<Error> kernel_error(const std::string& what, int error) {
   Error::Code code = Error::Code::System;
   if (error == EPERM || error == EACCES) code = Error::Code::Permission;
-  if (error == ENOENT || error == ESRCH || error == EINVAL || error == EOPNOTSUPP || error == ENOTSUP)
+  if (error == ENOENT || error == ESRCH || error == EINVAL || error == EOPNOTSUPP)
     code = Error::Code::Unsupported;
   if (error == EBUSY) code = Error::Code::Busy;
   std::string details = single_line(std::exchange(last_messages, {}));
