@@ -131,6 +131,8 @@ class Backend {
 
   // Errors: Error::Code::Busy when another scheduler is in place, Unsupported, System (errno in the text).
   virtual Result<void> attach() = 0;
+  // After attach(), once no game waits for it any more: what takes long and can be missed for a moment.
+  virtual void settle() {}
   virtual void detach() = 0;
   virtual bool attached() const = 0;
   virtual SchedState state() const = 0;

@@ -145,11 +145,15 @@ class KernelBackend final : public Backend {
     if (!link) return std::unexpected(link.error());
     link_ = *link;
     links_last_file_ = UniqueFd(::fcntl(bpf_link__fd(link_), F_DUPFD_CLOEXEC, above_the_hooks));
-    // Each lock that somebody waits for runs it, so only meanwhile. Without it such waits are as long as before.
+    return {};
+  }
+
+  // Each lock that somebody waits for runs it, so only while we are attached. Without it such waits are as long as before.
+  void settle() override {
+    if (link_ == nullptr || locks_link_ != nullptr) return;
     const auto locks = scheduler_.attach_program(locks_program);
     locks_link_ = locks.value_or(nullptr);
     if (!locks && !std::exchange(told_of_locks_, true)) note("locks", std::unexpected(locks.error()));
-    return {};
   }
 
   void detach() override {

@@ -11,6 +11,8 @@ namespace {
 
 // gamesched-run waits for an answer no longer.
 constexpr uint64_t expected_for_usec = 3 * usec_per_sec;
+// By then a game that waited for the scheduler runs.
+constexpr uint64_t settle_after_usec = usec_per_sec;
 
 }  // namespace
 
@@ -21,7 +23,8 @@ Attachment::Attachment(Loop& loop, kernel::Backend& backend, Controller controll
       games_(std::move(games)),
       timer_(loop, [this] { update(); }),
       soon_(loop, [this] { update(); }),
-      later_(loop, may_wait_usec, [this] { update(); }) {
+      later_(loop, may_wait_usec, [this] { update(); }),
+      settle_(loop, [this] { backend_.settle(); }) {
   backend_.on_exit = [this](const kernel::ExitInfo& info) { exited(info); };
   watch_events(loop);
   if (backend_.state_event_fd() >= 0) {
@@ -84,6 +87,7 @@ void Attachment::attach() {
   const auto attached = backend_.attach();
   if (attached) {
     controller_.attach_done(monotonic_usec());
+    settle_.arm_at(monotonic_usec() + settle_after_usec);
     return;
   }
   controller_.attach_failed(attached.error(), monotonic_usec());
@@ -149,6 +153,7 @@ void Attachment::set_off_profile(const std::string& name) {
 void Attachment::shut_down() {
   shut_down_ = true;
   timer_.disarm();
+  settle_.disarm();
   if (backend_.attached()) backend_.detach();
 }
 

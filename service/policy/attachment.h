@@ -71,6 +71,7 @@ class Attachment {
   Timer timer_;
   Defer soon_;
   Later later_;
+  Timer settle_;
   std::unique_ptr<Io> events_, state_events_;
   std::string off_profile_;
   uint64_t expected_until_usec_ = 0;

@@ -30,6 +30,7 @@ class FakeBackend : public kernel::Backend {
     state_now = {Value::Enabled, "gamesched", state_now.enable_seq + 1};
     return {};
   }
+  void settle() override { ++settle_calls; }
   void detach() override {
     ++detach_calls;
     if (!is_attached) return;
@@ -89,6 +90,7 @@ class FakeBackend : public kernel::Backend {
   bool loaded = false;
   bool is_attached = false;
   int attach_calls = 0;
+  int settle_calls = 0;
   int detach_calls = 0;
   kernel::Support support_now{true, ""};
   std::vector<kernel::DetectorStatus> detectors_now{{"process", true, ""}};

@@ -66,6 +66,15 @@ TEST(AnAttachmentThatIsTold, FollowsAnotherScheduler) {
   EXPECT_FALSE(loop.run_once(0));
 }
 
+TEST_F(AnAttachment, LeavesWhatCanWaitUntilTheGameHasStarted) {
+  games = 1;
+  attachment.update();
+  drain();
+  EXPECT_EQ(backend.settle_calls, 0);
+  EXPECT_TRUE(loop.run_once(3 * usec_per_sec));
+  EXPECT_EQ(backend.settle_calls, 1);
+}
+
 TEST_F(AnAttachment, TellsAnEjectionAndWaits) {
   games = 1;
   attachment.update();

@@ -184,7 +184,11 @@ class Driver {
     if (command == "batch") return batch();
     backend_->dispatch_events();
     if (command == "support") return support();
-    if (command == "attach") return answer_of(backend_->attach());
+    if (command == "attach") {
+      const auto attached = backend_->attach();
+      backend_->settle();
+      return answer_of(attached);
+    }
     if (command == "detach") {
       backend_->detach();
       return answer_of({});
