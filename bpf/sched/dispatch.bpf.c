@@ -11,7 +11,7 @@
 #include "bpf/policy/share.h"
 
 #define NEAR_LOOKS_AT 8
-#define QUEUED_KEEP_NS 1000000ULL
+#define QUEUED_KEEP_NS GS_MSEC
 /* First of the queue that are all bound to other CPUs: rare, and not worth more time. */
 #define KEEP_LOOKS_AT 8
 
