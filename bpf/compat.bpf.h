@@ -103,6 +103,15 @@ static inline __attribute__((always_inline)) void compat_set_slice(struct task_s
     p->scx.slice = slice_ns;
 }
 
+/* Whether a second real-time task waits for this CPU while one runs. */
+extern const struct rq runqueues __ksym;
+
+static inline __attribute__((always_inline)) bool compat_real_time_waits_here(void) {
+  const struct rq* rq = bpf_this_cpu_ptr(&runqueues);
+
+  return rq->rt.rt_nr_running > 1;
+}
+
 /*
  * Whether this runs in an interrupt, so that "current" is a bystander and not the waker. x86 keeps the
  * preemption count in a per-CPU variable: __preempt_count up to 6.1 and from 6.15, a member of pcpu_hot

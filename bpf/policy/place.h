@@ -13,7 +13,9 @@
  * has run for longest.
  *
  * Real-time threads run above this scheduler and come back at a rate to the CPU where they last ran: an urgent
- * thread that waits for its turn there is sent away, and has lost the time of a second wake-up.
+ * thread that waits for its turn there is sent away, and has lost the time of a second wake-up. But where one brings
+ * an input event, its reader runs right after it on the same CPU, if both are gone before that one comes again: on another
+ * it would have to take the CPU from a second thread, and to interrupt it.
  *
  * When one is idle: where it last had a core for itself (its home), if that core is idle now; else what the
  * kernel finds, whole idle cores first. But after it has moved it stays for stay_ns, even on half a core or
@@ -26,6 +28,11 @@
  *   moved 40 ms ago, once before                 may move
  *   stays, but its CPU runs an equal,
  *   or was taken by real time a moment ago       moves all the same: waiting is worse
+ *
+ *   a mouse's interrupt, each millisecond for 20 us, and a reader of 300 us    runs after it
+ *   a reader of 800 us                                                        would be there when it comes again
+ *   a sound server comes to that CPU, too                                     nobody follows for 12 ms
+ *   it computed for longer twice, and the reader had to wait                  nobody follows for a second
  *
  * Limits: a sibling's lane is read without a lock; one that goes idle a moment later was simply not seen.
  */
@@ -78,6 +85,59 @@ GS_POLICY bool gs_runs_on(struct gs_moves* moves, u32 cpu, u64 now_ns, u64 inter
 /* taken_ns: when a real-time thread last took the CPU from ours; 0: never. */
 GS_POLICY bool gs_taken_lately(u64 now_ns, u64 taken_ns) {
   return taken_ns && now_ns - taken_ns < GS_TAKEN_LATELY_NS;
+}
+
+/* For longer a reader does not wait until its CPU is handed on. */
+#define GS_FOLLOW_NS (GS_BRIEF_NS / 2)
+#define GS_LATE_FOLLOWERS 2
+#define GS_TAKERS_CHANGE 3 /* to another, back, and to another again */
+#define GS_NO_FOLLOWER_NS GS_SEC
+
+/* The real-time thread that last took a CPU from ours. */
+struct gs_taker {
+  u64 taken_ns;             /* when; 0: never */
+  u64 had_ns;               /* of any CPU by then */
+  u64 turn_ns;              /* what it has run for lately */
+  u64 period_ns;            /* after how long it came again; 0: another one was there between */
+  u64 changed_ns;           /* when it was last another than before */
+  u64 no_follower_until_ns; /* others come there, too, or followers had to wait for too long */
+  u32 changes;              /* so many times each soon after the one before */
+  u32 late;                 /* followers in a row that had to wait */
+};
+
+/*
+ * One that has had had_ns, usual_turn_ns at a time (gs_usual_turn()), takes a CPU; `same`: it did the last time, too.
+ * Another one now and then does not matter.
+ */
+GS_POLICY void gs_takes(struct gs_taker* taker, bool same, u64 had_ns, u64 usual_turn_ns, u64 now_ns) {
+  taker->period_ns = same && taker->taken_ns ? now_ns - taker->taken_ns : 0;
+  if (!same) {
+    taker->changes = gs_taken_lately(now_ns, taker->changed_ns) ? taker->changes + 1 : 1;
+    taker->changed_ns = now_ns;
+    if (taker->changes >= GS_TAKERS_CHANGE) taker->no_follower_until_ns = now_ns + GS_TAKEN_LATELY_NS;
+  }
+  taker->turn_ns = same ? gs_ewma4(taker->turn_ns, had_ns - taker->had_ns) : usual_turn_ns;
+  taker->had_ns = had_ns;
+  taker->taken_ns = now_ns;
+}
+
+/*
+ * Whether a reader that usually runs for burst_ns runs right after it: when it does not have to wait for long, and both
+ * are gone before it comes again.
+ */
+GS_POLICY bool gs_follows_taker(const struct gs_taker* taker, u64 burst_ns, u64 now_ns) {
+  if (taker->turn_ns > GS_BRIEF_NS || gs_before(now_ns, taker->no_follower_until_ns)) return false;
+  return (taker->turn_ns + burst_ns) * 4 <= taker->period_ns * 3;
+}
+
+/* A follower runs, after wait_ns. */
+GS_POLICY void gs_has_followed(struct gs_taker* taker, u64 wait_ns, u64 now_ns) {
+  if (wait_ns <= GS_FOLLOW_NS) {
+    taker->late = 0;
+  } else if (++taker->late >= GS_LATE_FOLLOWERS) {
+    taker->late = 0;
+    taker->no_follower_until_ns = now_ns + GS_NO_FOLLOWER_NS;
+  }
 }
 
 /* How good a CPU is to take for a thread of the urgent lane `waking`; 0: not at all. */

@@ -50,9 +50,14 @@ GS_POLICY bool gs_may_be_passed(u32 lane, u64 burst_ns) {
   return lane >= GS_LANE_NORMAL || burst_ns;
 }
 
-/* Whether a real-time task that had so much time of a CPU, in so many turns, gives one back soon. */
-GS_POLICY bool gs_takes_briefly(u64 had_ns, u64 turns) {
-  return turns >= GS_TAKERS_KNOWN_BY && had_ns / turns <= GS_BRIEF_NS;
+/* For how long a task usually runs that had so much time of a CPU in so many turns. */
+GS_POLICY u64 gs_usual_turn(u64 had_ns, u64 turns) {
+  return turns >= GS_TAKERS_KNOWN_BY ? had_ns / turns : GS_SEC;
+}
+
+/* Whether a real-time task gives a CPU back soon. */
+GS_POLICY bool gs_takes_briefly(u64 turn_ns) {
+  return turn_ns <= GS_BRIEF_NS;
 }
 
 #endif

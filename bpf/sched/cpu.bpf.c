@@ -68,7 +68,10 @@ __hidden s32 cpus_init(void) {
     cc->run_start_ns = now;
     cc->others_served_ns = now;
     cc->others_ran_ns = 0;
-    cc->taken_ns = 0;
+    __builtin_memset(&cc->taker, 0, sizeof(cc->taker));
+    cc->taker_tid = 0;
+    cc->follower = 0;
+    cc->follows = 0;
     cc->rescuing = 0;
     cc->tid = 0;
     cc->leave_tid = 0;
@@ -138,10 +141,14 @@ __hidden void cpu_is_taken(s32 cpu, const struct task_struct* taker) {
   struct task_struct* pre_empted = bpf_get_current_task_btf();
   struct task_ctx* tc = task_ctx_of(pre_empted);
   struct cpu_ctx* cc = cpu_ctx_of(cpu);
-  bool brief = taker && gs_takes_briefly(taker->se.sum_exec_runtime, taker->nvcsw + taker->nivcsw);
+  u64 had_ns = taker ? taker->se.sum_exec_runtime : 0;
+  u64 turn_ns = taker ? gs_usual_turn(had_ns, taker->nvcsw + taker->nivcsw) : GS_SEC;
+  u32 taker_tid = taker ? taker->pid : 0;
+  bool brief = gs_takes_briefly(turn_ns);
 
   cc->lane = GS_LANE_NONE;
-  cc->taken_ns = bpf_ktime_get_ns();
+  gs_takes(&cc->taker, taker_tid == cc->taker_tid, had_ns, turn_ns, leave_time(cc, pre_empted->pid));
+  cc->taker_tid = taker_tid;
   cc->leave_tid = 0;
   /* But for the one that it pre-empted, unless that waits elsewhere now: any other was sent here and is urgent. */
   if (brief && tc && !gs_lane_urgent(tc->lane) &&

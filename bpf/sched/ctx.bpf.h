@@ -19,6 +19,7 @@
 #include "bpf/policy/classify.h"
 #include "bpf/policy/lane.h"
 #include "bpf/policy/path.h"
+#include "bpf/policy/place.h"
 #include "bpf/policy/slice.h"
 #include "bpf/policy/weight.h"
 #include "bpf/shared/abi.h"
@@ -29,15 +30,18 @@
 #define DSQ_FRAME_BIT 0x10000ULL
 #define DSQ_CPU_BIT 0x20000ULL
 
+#define PF_KTHREAD 0x00200000
+#define MAX_RT_PRIO 100 /* of a task_struct's prio; below: real-time and deadline */
+
 struct cpu_ctx {
   u64 run_start_ns;
   u64 slice_end_ns;     /* of the running thread's slice */
   u64 others_served_ns; /* when threads of other lanes than frame had last had slice_min_ns here */
   u64 others_ran_ns;    /* what they had since */
   u64 claim_burst_ns;   /* what the urgent thread that takes this CPU usually runs at a time */
-  u64 taken_ns;         /* when a real-time thread last took it; 0: never */
-  u64 leave_ns;         /* when thread leave_tid began to leave (leave_time()) */
-  u32 lane;             /* of the running thread, or of that one; GS_LANE_NONE: nothing of ours */
+  struct gs_taker taker;
+  u64 leave_ns; /* when thread leave_tid began to leave (leave_time()) */
+  u32 lane;     /* of the running thread, or of that one; GS_LANE_NONE: nothing of ours */
   u32 llc;
   u32 tid; /* of the running thread, from running() to stopping(); 0: the kernel chose it in bypass mode */
   u32 frame_arrivals_seen; /* of its LLC, when a thread of another lane last started here */
@@ -48,6 +52,9 @@ struct cpu_ctx {
   u32 lets_go;  /* of that thread: a real-time task has taken the CPU */
   u32 away;     /* it goes offline: dispatch() is not asked for it any more */
   u32 leave_tid;
+  u32 taker_tid;
+  u32 follower;      /* thread that last ran right after it (select_cpu.bpf.c), */
+  u32 follows;       /* and is to do so again: nobody has run since */
   u32 started_as;    /* lane in which the running thread started */
   u32 lent;          /* the running thread may have a loan for a lock of the kernel's */
   u32 claim_stale;   /* goes_on() has seen a claim that nobody had come for */
@@ -115,7 +122,7 @@ bool ends_urgency(struct task_ctx* tc, u64 ran_ns, u64 now);
 void gamesched_enqueue(unsigned long long* ctx);
 void gamesched_dispatch(unsigned long long* ctx);
 void gamesched_running(unsigned long long* ctx);
-void charge(struct task_ctx* tc, struct cpu_ctx* cc, u64 now);
+void charge(struct task_ctx* tc, struct cpu_ctx* cc, s32 cpu, u64 now);
 void gamesched_stopping(unsigned long long* ctx);
 s32 cpus_init(void);
 s32 idle_cpu_for_games(struct task_struct* p, s32 prev_cpu, u64 wake_flags);

@@ -271,7 +271,7 @@ static __always_inline struct task_ctx* rival_of(struct task_struct* prev, struc
   tc = task_ctx_of(prev);
   if (!tc) return NULL;
   task_weigh(prev, tc, now);
-  charge(tc, cc, now);
+  charge(tc, cc, cpu, now);
   rival->key = task_key(prev, tc, queue_here(tc, cpu, llc), queued, topology.llcs[llc].nr_cpus);
   rival->key += behind_llc(tc->queue);
   rival->runs_on = true;
@@ -345,6 +345,7 @@ void BPF_PROG(gamesched_dispatch, s32 cpu, struct task_struct* prev) {
     return;
   }
   if (!wants_to_go_on(prev)) {
+    cc->lane = GS_LANE_NONE; /* it may be claimed for somebody who does not come any more */
     cc->leave_tid = 0;
     return;
   }
@@ -352,7 +353,7 @@ void BPF_PROG(gamesched_dispatch, s32 cpu, struct task_struct* prev) {
    * with it, or who ran alone would pay for that when others come. */
   if (!rival.runs_on) {
     tc = task_ctx_of(prev);
-    if (tc) charge(tc, cc, now);
+    if (tc) charge(tc, cc, cpu, now);
   }
   if (tc) advance_clock(llc_ctx_of(llc), tc);
   goes_on(prev, cc, tc ? tc->lane : GS_LANE_NORMAL, tunables.slice_max_ns, now);

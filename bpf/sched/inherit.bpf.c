@@ -10,7 +10,6 @@
 
 /* Queued threads: who waits behind more has a shorter way by its own turn than by this. */
 #define LOOKS_AT 64
-#define MAX_RT_PRIO 100 /* below: real-time and deadline */
 
 static __always_inline void lend(struct task_struct* p, const struct task_ctx* lender, struct cpu_ctx* cc,
                                  u32 loan, u64 now) {

@@ -3,6 +3,9 @@
  * Accounting: a thread starts, a thread stops.
  *
  * Somebody waits for an urgent thread: what has to be noted of its start is noted when it stops.
+ *
+ * Both may come from another CPU than the thread's: from who changes its nice value, its CPUs or its control group while it
+ * runs.
  */
 #include "bpf/sched/ctx.bpf.h"
 #include "bpf/shared/input_times.bpf.h"
@@ -23,9 +26,7 @@ static __always_inline void count_wait(u32 lane, u64 wait_ns) {
 }
 
 /* Where it runs, whether it has moved, and whether it has the core for itself. */
-static __always_inline void note_cpu(struct task_ctx* tc, bool urgent, u64 now) {
-  u32 cpu = bpf_get_smp_processor_id();
-
+static __always_inline void note_cpu(struct task_ctx* tc, u32 cpu, bool urgent, u64 now) {
   if (!urgent) {
     tc->moves.cpu = cpu;
     return;
@@ -34,16 +35,16 @@ static __always_inline void note_cpu(struct task_ctx* tc, bool urgent, u64 now) 
   if (sibling_lane(cpu) == GS_LANE_NONE && cpu_suits(tc, cpu)) tc->moves.home = cpu;
 }
 
-/* Notes that tc started here at cc->run_start_ns. */
-static __always_inline void note_start(struct task_ctx* tc, struct cpu_ctx* cc) {
-  u32 lane = cc->started_as, queue = queue_here(tc, bpf_get_smp_processor_id(), cc->llc);
+/* Notes that tc started on a CPU at cc->run_start_ns. */
+static __always_inline void note_start(struct task_ctx* tc, struct cpu_ctx* cc, s32 cpu) {
+  u32 lane = cc->started_as, queue = queue_here(tc, cpu, cc->llc);
 
   cc->start_unnoted = 0;
   if (cc->waited) {
     tc->wait_avg_ns = gs_ewma4(tc->wait_avg_ns, tc->wait_ns);
     count_wait(lane, tc->wait_ns);
   }
-  note_cpu(tc, gs_lane_urgent(lane), cc->run_start_ns);
+  note_cpu(tc, cpu, gs_lane_urgent(lane), cc->run_start_ns);
   /* A thread that woke and went straight to an idle CPU never got a key: bring its virtual time here now. */
   if (!tc->in_time || tc->queue != queue) task_join_clock(tc, queue);
   tc->in_time = false;
@@ -61,8 +62,9 @@ static __always_inline void note_start(struct task_ctx* tc, struct cpu_ctx* cc) 
 
 SEC("struct_ops/gamesched_running")
 void BPF_PROG(gamesched_running, struct task_struct* p) {
+  s32 cpu = scx_bpf_task_cpu(p);
   struct task_ctx* tc = task_ctx_of(p);
-  struct cpu_ctx* cc = this_cpu_ctx();
+  struct cpu_ctx* cc = cpu_ctx_of(cpu);
   struct llc_ctx* llc = llc_ctx_of(cc->llc);
   u64 now = arrive_time(cc);
 
@@ -79,12 +81,16 @@ void BPF_PROG(gamesched_running, struct task_struct* p) {
   cc->waited = tc->runnable_ns != 0;
   if (cc->waited) tc->wait_ns = gs_before(now, tc->runnable_ns) ? 0 : now - tc->runnable_ns;
   tc->runnable_ns = 0;
+  if (cc->follows) {
+    if (cc->follower == tc->tid) gs_has_followed(&cc->taker, tc->wait_ns, now);
+    cc->follows = 0;
+  }
   cc->lent = tc->loan == GS_LOAN_KERNEL;
   cc->started_as = tc->loan ? tc->own_lane : tc->lane; /* its time is its own */
   cc->start_unnoted = gs_lane_urgent(cc->started_as);
   if (!cc->start_unnoted) {
     task_weigh(p, tc, now);
-    note_start(tc, cc);
+    note_start(tc, cc, cpu);
   }
   if (tc->input_ns) {
     input_reader_runs(tc->game, tc->input_lane, tc->input_ns, now);
@@ -97,22 +103,21 @@ void BPF_PROG(gamesched_running, struct task_struct* p) {
     cc->lane = GS_LANE_NONE;
   } else if (cc->borrower && !gs_lane_urgent(tc->lane)) {
     /* It finishes its slice here without dispatch() having been asked: somebody is waited for. */
-    scx_bpf_kick_cpu(bpf_get_smp_processor_id(), SCX_KICK_PREEMPT);
+    scx_bpf_kick_cpu(cpu, SCX_KICK_PREEMPT);
   } else if (!gs_lane_urgent(tc->lane) && cc->frame_arrivals_seen != llc->frame_arrivals) {
     /* A frame thread that looked for a CPU while this one was between two threads saw no victim here, and
      * queued: look at the queue again, once. */
     cc->frame_arrivals_seen = llc->frame_arrivals;
-    if (scx_bpf_dsq_nr_queued(DSQ_FRAME_BIT | cc->llc) > 0)
-      scx_bpf_kick_cpu(bpf_get_smp_processor_id(), SCX_KICK_PREEMPT);
+    if (scx_bpf_dsq_nr_queued(DSQ_FRAME_BIT | cc->llc) > 0) scx_bpf_kick_cpu(cpu, SCX_KICK_PREEMPT);
   }
 }
 
-/* Charges a thread for what it ran on this CPU since it started or was last charged. */
-__hidden void charge(struct task_ctx* tc, struct cpu_ctx* cc, u64 now) {
+/* Charges a thread for what it ran on a CPU since it started or was last charged. */
+__hidden void charge(struct task_ctx* tc, struct cpu_ctx* cc, s32 cpu, u64 now) {
   u64 ran = now - cc->run_start_ns, ran_v = gs_virtual(ran, tc->weight);
   u32 lane = tc->lane;
 
-  if (cc->start_unnoted) note_start(tc, cc);
+  if (cc->start_unnoted) note_start(tc, cc, cpu);
   cc->run_start_ns = now;
   if (!gs_lane_urgent(lane)) {
     cc->others_ran_ns += ran;
@@ -135,15 +140,16 @@ __hidden void charge(struct task_ctx* tc, struct cpu_ctx* cc, u64 now) {
 
 SEC("struct_ops/gamesched_stopping")
 void BPF_PROG(gamesched_stopping, struct task_struct* p, bool runnable) {
+  s32 cpu = scx_bpf_task_cpu(p);
   struct task_ctx* tc = task_ctx_of(p);
-  struct cpu_ctx* cc = this_cpu_ctx();
+  struct cpu_ctx* cc = cpu_ctx_of(cpu);
   u64 now = leave_time(cc, p->pid);
   u32 taken_by = cc->lane;
 
   cc->lane = GS_LANE_NONE;
   if (!tc) return;
   /* While the scheduler comes, threads stop that never started under it. */
-  if (cc->tid == p->pid) charge(tc, cc, now);
+  if (cc->tid == p->pid) charge(tc, cc, cpu, now);
   cc->tid = 0;
   /* It got the lock without a sleep, if it is not that which it begins here. */
   if (tc->lock_wait && (runnable || !(p->__state & TASK_UNINTERRUPTIBLE))) tc->lock_wait = 0;

@@ -23,10 +23,38 @@ static __always_inline bool takes_this_cpu(struct cpu_ctx* here, const struct ta
   return prev_cpu == bpf_get_smp_processor_id() && cpu_suits(tc, prev_cpu) && claim(here, tc);
 }
 
+/*
+ * Who reads an input event runs right after the real-time thread that brings it, on the CPU that this one has taken from
+ * somebody for a moment (place.h): the thread of an interrupt, or of a program that plays a device. In an interrupt the
+ * current thread is a bystander, but for the kernel's own: there a driver's part may run as an interrupt within its thread.
+ */
+static __always_inline bool runs_after_taker(struct cpu_ctx* here, const struct task_struct* p,
+                                             const struct task_ctx* tc, s32 prev_cpu, u64 now) {
+  const struct task_struct* taker = bpf_get_current_task_btf();
+  s32 cpu = bpf_get_smp_processor_id();
+
+  if (!tc->input_ns || here->taker_tid != taker->pid || here->lane != GS_LANE_NONE) return false;
+  if (taker->prio >= MAX_RT_PRIO || (compat_in_interrupt() && !(taker->flags & PF_KTHREAD))) return false;
+  if (!gs_follows_taker(&here->taker, tc->burst_avg_ns, now) || compat_real_time_waits_here()) return false;
+  if (here->llc != cpu_ctx_of(prev_cpu)->llc || gs_lane_urgent(sibling_lane(cpu)) || !cpu_suits(tc, cpu))
+    return false;
+  if (cpu != prev_cpu && here->follower != tc->tid &&
+      !gs_may_move(&tc->moves, now, tunables.stay_ns, tunables.move_interval_ns))
+    return false;
+  if (!bpf_cpumask_test_cpu(cpu, p->cpus_ptr) || any_idle()) return false;
+  /* A real-time thread has it still: nobody may take it for a victim meanwhile. */
+  if (__sync_val_compare_and_swap(&here->lane, GS_LANE_NONE, GS_LANE_GAME_AUDIO) != GS_LANE_NONE)
+    return false;
+  here->claim_burst_ns = tc->burst_avg_ns;
+  here->follower = tc->tid;
+  here->follows = 1;
+  return true;
+}
+
 /* Verified each by itself: 6.18's verifier gives up when it has to follow these through the loop of
  * look_for_victim(). */
 __noinline u32 cpu_taken_lately(s32 cpu, u64 now) {
-  return gs_taken_lately(now, cpu_ctx_of(cpu)->taken_ns);
+  return gs_taken_lately(now, cpu_ctx_of(cpu)->taker.taken_ns);
 }
 
 __noinline u64 score_of(struct task_ctx* tc, s32 cpu, u32 ran_here, u64 now) {
@@ -34,7 +62,7 @@ __noinline u64 score_of(struct task_ctx* tc, s32 cpu, u32 ran_here, u64 now) {
 
   if (!tc) return 0;
   return gs_place_score(tc->lane, cc->lane, sibling_lane(cpu), cpu_suits(tc, cpu),
-                        gs_taken_lately(now, cc->taken_ns), ran_here, now - cc->run_start_ns);
+                        gs_taken_lately(now, cc->taker.taken_ns), ran_here, now - cc->run_start_ns);
 }
 
 struct victim {
@@ -141,6 +169,10 @@ s32 BPF_PROG(gamesched_select_cpu, struct task_struct* p, s32 prev_cpu, u64 wake
             !gs_may_move(&tc->moves, now, tunables.stay_ns, tunables.move_interval_ns);
     cpu = known_cpu(p, tc, prev_cpu, stays);
     if (cpu >= 0) return run_urgent_thread(p, cpu, true);
+    if (runs_after_taker(here, p, tc, prev_cpu, now)) {
+      count(after_takers);
+      return run_urgent_thread(p, bpf_get_smp_processor_id(), false);
+    }
     if (stays && allowed && claim(cpu_ctx_of(prev_cpu), tc)) {
       count(stays);
       return run_urgent_thread(p, prev_cpu, false);

@@ -96,6 +96,82 @@ TEST(TakenLately, ByARealTimeThreadThatComesBack) {
   EXPECT_FALSE(gs_taken_lately(GS_SEC + GS_TAKEN_LATELY_NS, GS_SEC));
 }
 
+// A real-time thread that comes to a CPU, or another one.
+class Taker {
+ public:
+  Taker(u64 turn_ns, u64 period_ns) : turn_ns_(turn_ns), period_ns_(period_ns) {
+    gs_takes(&taker, false, had_ns_, turn_ns, now_);
+    for (int i = 0; i < 20; ++i) comes();
+  }
+
+  u64 now() const { return now_; }
+
+  bool comes(bool another_between = false) {
+    if (another_between) gs_takes(&taker, false, GS_SEC, GS_SEC, now_ + period_ns_ / 2);
+    now_ += period_ns_;
+    had_ns_ += turn_ns_;
+    gs_takes(&taker, !another_between, had_ns_, turn_ns_, now_);
+    return followed_by(0);
+  }
+
+  bool followed_by(u64 burst_ns, u64 later_ns = 0) const {
+    return gs_follows_taker(&taker, burst_ns, now_ + later_ns);
+  }
+
+  gs_taker taker{};
+
+ private:
+  u64 turn_ns_;
+  u64 period_ns_;
+  u64 now_ = GS_SEC;
+  u64 had_ns_ = 0;
+};
+
+TEST(FollowsTaker, WhenBothAreGoneBeforeItComesAgain) {
+  constexpr u64 turn = 20 * GS_USEC;
+  const Taker mouse(turn, GS_MSEC);
+  EXPECT_TRUE(mouse.followed_by(300 * GS_USEC));
+  EXPECT_TRUE(mouse.followed_by(GS_MSEC * 3 / 4 - turn));
+  EXPECT_FALSE(mouse.followed_by(GS_MSEC * 3 / 4 - turn + 1));
+}
+
+TEST(FollowsTaker, NobodyWhoKeepsTheCpu) {
+  EXPECT_TRUE(Taker(GS_BRIEF_NS, 8 * GS_MSEC).followed_by(0));
+  EXPECT_FALSE(Taker(GS_BRIEF_NS + 4, 8 * GS_MSEC).followed_by(0));
+}
+
+TEST(FollowsTaker, NobodyWhoHasBegunToKeepIt) {
+  Taker taker(20 * GS_USEC, 8 * GS_MSEC);
+  gs_takes(&taker.taker, true, taker.taker.had_ns + 5 * GS_MSEC, 20 * GS_USEC, taker.now() + 8 * GS_MSEC);
+  EXPECT_FALSE(taker.followed_by(0)) << "the last time it computed for 5 ms";
+}
+
+TEST(FollowsTaker, NotWhereOthersComeToo) {
+  Taker mouse(20 * GS_USEC, GS_MSEC);
+  EXPECT_FALSE(mouse.comes(true)) << "nobody knows when it comes again";
+  EXPECT_TRUE(mouse.comes()) << "another one came once";
+  for (int i = 0; i < 20; ++i) {
+    mouse.comes(true);
+    EXPECT_FALSE(mouse.comes());
+  }
+  for (u64 until = mouse.now() + GS_TAKEN_LATELY_NS - 2 * GS_MSEC; mouse.now() < until;)
+    EXPECT_FALSE(mouse.comes());
+  mouse.comes();
+  EXPECT_TRUE(mouse.comes()) << "it has gone elsewhere";
+}
+
+TEST(FollowsTaker, NotForLongAfterTwoHadToWait) {
+  constexpr u64 in_time = GS_FOLLOW_NS, late = in_time + 1;
+  Taker mouse(20 * GS_USEC, GS_MSEC);
+  for (const u64 wait_ns : {in_time, late, in_time, late})
+    gs_has_followed(&mouse.taker, wait_ns, mouse.now());
+  EXPECT_TRUE(mouse.followed_by(0));
+  gs_has_followed(&mouse.taker, late, mouse.now());
+  EXPECT_FALSE(mouse.followed_by(0));
+  EXPECT_FALSE(mouse.followed_by(0, GS_NO_FOLLOWER_NS - 1));
+  EXPECT_TRUE(mouse.followed_by(0, GS_NO_FOLLOWER_NS));
+}
+
 TEST(PlaceScore, OnlyAVictimHasOne) {
   for (u32 waking = 0; waking <= GS_LANE_GAME_NETWORK; ++waking)
     for (u32 running = 0; running <= 0xff; ++running)

@@ -100,11 +100,12 @@ TEST(Queue, PassesOverWhoIsInNoHurry) {
 }
 
 TEST(Takers, GiveBackSoonWhenTheyAlwaysDid) {
-  EXPECT_TRUE(gs_takes_briefly(1000 * 20 * GS_USEC, 1000)) << "the thread of an interrupt";
-  EXPECT_FALSE(gs_takes_briefly(1000 * 2 * GS_MSEC, 1000));
-  EXPECT_FALSE(gs_takes_briefly(0, 0)) << "a new one, of which nothing is known";
-  EXPECT_FALSE(gs_takes_briefly(GS_USEC, GS_TAKERS_KNOWN_BY - 1));
-  EXPECT_FALSE(gs_takes_briefly(10 * GS_SEC, 20)) << "a hog";
+  const auto briefly = [](u64 had_ns, u64 turns) { return gs_takes_briefly(gs_usual_turn(had_ns, turns)); };
+  EXPECT_TRUE(briefly(1000 * 20 * GS_USEC, 1000)) << "the thread of an interrupt";
+  EXPECT_FALSE(briefly(1000 * 2 * GS_MSEC, 1000));
+  EXPECT_FALSE(briefly(0, 0)) << "a new one, of which nothing is known";
+  EXPECT_FALSE(briefly(GS_USEC, GS_TAKERS_KNOWN_BY - 1));
+  EXPECT_FALSE(briefly(10 * GS_SEC, 20)) << "a hog";
 }
 
 }  // namespace

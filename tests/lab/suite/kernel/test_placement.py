@@ -6,9 +6,9 @@ import pathlib
 import time
 import unittest
 
-from backend import CPUS, BackendTest, Cells, count_up, sched_getcpu
+from backend import CPUS, BackendTest, Cells, count_up, pinned, sched_getcpu
 from input_devices import InputTest
-from lab import Driver, first_line, wait_until
+from lab import PROGRAMS, Driver, first_line, wait_until
 from uinput import EV_REL, REL_X
 
 CPU_DIR = pathlib.Path("/sys/devices/system/cpu")
@@ -200,6 +200,52 @@ class TakenAgain(InputTest):
         late, moves = self.hand_back(spin_s=0.0006)
         self.assertGreater(moves, 50)
         self.assertLess(late, moves / 20, f"of {moves} times")
+
+
+class AfterTaker(InputTest):
+    """A mouse's thread is real-time, bound to a CPU that has hogs like all others, and wakes a game's reader."""
+
+    def read(self, spin_s):
+        """Returns the reader's share of events on the mouse's CPU, and of wake-ups right after the mouse's thread."""
+        self.attach()
+        cells, out, gate = Cells(2), *os.pipe()
+        here, all_events = range(2)
+        at = CPUS[-1]
+        mouse = [str(PROGRAMS / "mouse"), "--hz", "250"]
+        self.fork(pinned(at, lambda: (os.dup2(gate, 1), os.execv(mouse[0], mouse))))
+        os.close(gate)
+        event_device = os.read(out, 4096).decode().split()[1]
+        os.close(out)
+        for _ in range(2 * len(CPUS)):
+            self.fork(lambda: count_up(Cells(1), 0))
+
+        def read():
+            device = os.open(event_device, os.O_RDONLY)
+            while os.read(device, 4096):
+                end_s = time.monotonic() + spin_s
+                cells[here] += sched_getcpu() == at
+                cells[all_events] += 1
+                while time.monotonic() < end_s:
+                    pass
+
+        self.play(read)
+        wait_until("the reader to be known", lambda: cells[all_events] > 40)
+        before, begin = self.driver.ask("counters"), list(cells.values)
+        time.sleep(1.5)
+        ran_here, events = (now - then for now, then in zip(cells.values, begin))
+        woken = self.grown(before, "input_wakeups")
+        self.assertGreater(woken, 100, f"of {events} events")
+        self.assert_still_attached()
+        return ran_here / events, self.grown(before, "after_takers") / woken
+
+    def test_IN10_a_reader_runs_on_the_cpu_that_was_taken_to_bring_the_event(self):
+        ran_here, followed = self.read(spin_s=0)
+        self.assertGreater(ran_here, 0.6)
+        self.assertGreater(followed, 0.6)
+
+    def test_but_not_one_that_would_be_there_still_when_the_next_event_comes(self):
+        _, followed = self.read(spin_s=0.0035)
+        self.assertLess(followed, 0.1)
 
 
 class Hotplug(BackendTest):
