@@ -122,11 +122,13 @@ GS_POLICY void gs_takes(struct gs_taker* taker, bool same, u64 had_ns, u64 usual
 }
 
 /*
- * Whether a reader that usually runs for burst_ns runs right after it: when it does not have to wait for long, and both
- * are gone before it comes again.
+ * Whether a reader that usually runs for burst_ns runs right after it: when it does not have to wait for long, nor who was
+ * pre-empted there for both, and both are gone before it comes again.
  */
 GS_POLICY bool gs_follows_taker(const struct gs_taker* taker, u64 burst_ns, u64 now_ns) {
-  if (taker->turn_ns > GS_BRIEF_NS || gs_before(now_ns, taker->no_follower_until_ns)) return false;
+  if (taker->turn_ns > GS_BRIEF_NS || burst_ns > GS_BRIEF_NS ||
+      gs_before(now_ns, taker->no_follower_until_ns))
+    return false;
   return (taker->turn_ns + burst_ns) * 4 <= taker->period_ns * 3;
 }
 

@@ -12,9 +12,8 @@
 /* What the running thread has not been charged for yet. It may be pre-empted here. */
 static __always_inline u64 uncharged_v(const struct task_ctx* tc) {
   const struct cpu_ctx* cc = this_cpu_ctx();
-  u64 now = bpf_ktime_get_ns(), start = cc->run_start_ns;
 
-  return cc->tid == tc->tid && gs_before(start, now) ? gs_virtual(now - start, tc->weight) : 0;
+  return cc->tid == tc->tid ? gs_virtual(uncharged_ns(cc, bpf_ktime_get_ns()), tc->weight) : 0;
 }
 
 /* A slice of tc's where it last waited, in virtual time. */

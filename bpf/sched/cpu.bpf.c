@@ -118,6 +118,7 @@ __hidden void cpu_goes_offline(s32 cpu) {
 
   cpu_ctx_of(cpu)->lane = GS_LANE_NONE;
   cpu_ctx_of(cpu)->away = 1;
+  cpu_ctx_of(cpu)->follows = 0;
   bpf_for_each(scx_dsq, p, DSQ_CPU_BIT | cpu, 0)
       scx_bpf_dsq_move(COMPAT_ITERATOR, p, SCX_DSQ_LOCAL_ON | cpu, 0);
 }

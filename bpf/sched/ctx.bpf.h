@@ -218,6 +218,14 @@ static __always_inline u64 arrive_time(struct cpu_ctx* cc) {
   return now;
 }
 
+/* How long the thread that runs on a CPU has not been charged. Who changes its weight meanwhile stops and starts it from
+ * another CPU, so `now` may be older. */
+static __always_inline u64 uncharged_ns(const struct cpu_ctx* cc, u64 now) {
+  u64 start = cc->run_start_ns;
+
+  return gs_before(start, now) ? now - start : 0;
+}
+
 /* For a thread where so many wait for nr_cpus CPUs. */
 static __always_inline u64 slice_of(const struct task_ctx* tc, s32 queued, u32 nr_cpus) {
   return gs_slice(queued, nr_cpus, tc->weight, tunables.slice_max_ns, tunables.slice_min_ns,

@@ -200,7 +200,7 @@ static __always_inline bool keep_urgent_thread(struct task_struct* prev, struct 
   tc = task_ctx_of(prev);
   if (!tc || !gs_lane_urgent(tc->lane)) return false;
   lane = tc->lane;
-  if (ends_urgency(tc, now - cc->run_start_ns, now)) {
+  if (ends_urgency(tc, uncharged_ns(cc, now), now)) {
     __sync_val_compare_and_swap(&cc->lane, lane, tc->lane); /* it may go on as that */
     return false;
   }
@@ -346,6 +346,7 @@ void BPF_PROG(gamesched_dispatch, s32 cpu, struct task_struct* prev) {
   }
   if (!wants_to_go_on(prev)) {
     cc->lane = GS_LANE_NONE; /* it may be claimed for somebody who does not come any more */
+    cc->follows = 0;
     cc->leave_tid = 0;
     return;
   }

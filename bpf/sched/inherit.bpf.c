@@ -31,7 +31,7 @@ static __always_inline void lend(struct task_struct* p, const struct task_ctx* l
     return;
   }
   if (running) { /* or it is about to leave its CPU, and waits already */
-    tc->loan_burst_ns += now - cpu_ctx_of(cpu)->run_start_ns;
+    tc->loan_burst_ns += uncharged_ns(cpu_ctx_of(cpu), now);
     if (loan == GS_LOAN_KERNEL) cpu_ctx_of(cpu)->lent = 1;
     __sync_val_compare_and_swap(&cpu_ctx_of(cpu)->lane, lane, GS_LANE_FRAME); /* unless that CPU is claimed */
   }

@@ -114,11 +114,11 @@ void BPF_PROG(gamesched_running, struct task_struct* p) {
 
 /* Charges a thread for what it ran on a CPU since it started or was last charged. */
 __hidden void charge(struct task_ctx* tc, struct cpu_ctx* cc, s32 cpu, u64 now) {
-  u64 ran = now - cc->run_start_ns, ran_v = gs_virtual(ran, tc->weight);
+  u64 ran = uncharged_ns(cc, now), ran_v = gs_virtual(ran, tc->weight);
   u32 lane = tc->lane;
 
   if (cc->start_unnoted) note_start(tc, cc, cpu);
-  cc->run_start_ns = now;
+  cc->run_start_ns += ran;
   if (!gs_lane_urgent(lane)) {
     cc->others_ran_ns += ran;
     if (cc->others_ran_ns >= tunables.slice_min_ns) {

@@ -34,7 +34,9 @@ static __always_inline bool runs_after_taker(struct cpu_ctx* here, const struct 
   s32 cpu = bpf_get_smp_processor_id();
 
   if (!tc->input_ns || here->taker_tid != taker->pid || here->lane != GS_LANE_NONE) return false;
-  if (taker->prio >= MAX_RT_PRIO || (compat_in_interrupt() && !(taker->flags & PF_KTHREAD))) return false;
+  /* A deadline task's is below 0: real-time ones that wait for it are not counted. */
+  if ((u32)taker->prio >= MAX_RT_PRIO || (compat_in_interrupt() && !(taker->flags & PF_KTHREAD)))
+    return false;
   if (!gs_follows_taker(&here->taker, tc->burst_avg_ns, now) || compat_real_time_waits_here()) return false;
   if (here->llc != cpu_ctx_of(prev_cpu)->llc || gs_lane_urgent(sibling_lane(cpu)) || !cpu_suits(tc, cpu))
     return false;

@@ -136,6 +136,8 @@ TEST(FollowsTaker, WhenBothAreGoneBeforeItComesAgain) {
 }
 
 TEST(FollowsTaker, NobodyWhoKeepsTheCpu) {
+  EXPECT_TRUE(Taker(20 * GS_USEC, 8 * GS_MSEC).followed_by(GS_BRIEF_NS));
+  EXPECT_FALSE(Taker(20 * GS_USEC, 8 * GS_MSEC).followed_by(GS_BRIEF_NS + 1)) << "who was pre-empted waits";
   EXPECT_TRUE(Taker(GS_BRIEF_NS, 8 * GS_MSEC).followed_by(0));
   EXPECT_FALSE(Taker(GS_BRIEF_NS + 4, 8 * GS_MSEC).followed_by(0));
 }

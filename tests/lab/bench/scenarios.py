@@ -31,10 +31,17 @@ class Context:
     ns_per_instruction: float = 0  # 0: the clock is no instruction count
 
 
+# The service is at work on a game's start for a second: no idle machine.
+IDLE_WARMUP_S = 2.0
+
+
 def compare(context: Context, load: Load, names: Sequence[str] | None = None) -> dict[str, Totals]:
     """Of all rivals, or of those whose figures are wanted."""
     rivals = [rival for rival in context.rivals if names is None or rival.name in names]
     totals = {rival.name: Totals() for rival in rivals}
+    timing = context.timing
+    if not load.hogs:
+        timing = dataclasses.replace(timing, warmup_s=IDLE_WARMUP_S)
     context.screen.say(f"\n{load.name}")
     for number in range(context.blocks):
         for rival in rotated(rivals, number):
@@ -46,7 +53,7 @@ def compare(context: Context, load: Load, names: Sequence[str] | None = None) ->
             def tick(watch=watch, title=title):
                 context.screen.update(f"{title} missed {watch.missed:>4}  {watch.bars()}")
 
-            game, background = play(context.guest, context.machine, rival, load, context.timing,
+            game, background = play(context.guest, context.machine, rival, load, timing,
                                     watch=watch, on_tick=tick, first_cpu=number)
             totals[rival.name].add(game, background, context.machine.costs)
             context.screen.finish(title + block_line(game, background, context.machine))
