@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import subprocess
 from collections.abc import Sequence
@@ -96,11 +97,11 @@ def idle(context: Context) -> list[Figure]:
 
 def jobs(context: Context) -> list[Figure]:
     _, port = context.guest.service("echo", ready_option=False)
-    mouse = start_mouse(context.guest, context.screen)
     rows = []
-    for hz in (60, 144):
-        load = loads.jobs(hz, port, mouse)
-        rows += figures.jobs_figures(load.name, compare(context, load), context.guest.kernel)
+    with moving_mouse(context.guest, context.screen) as mouse:
+        for hz in (60, 144):
+            load = loads.jobs(hz, port, mouse)
+            rows += figures.jobs_figures(load.name, compare(context, load), context.guest.kernel)
     return rows
 
 
@@ -138,11 +139,14 @@ def lanes(context: Context) -> list[Figure]:
     return rows
 
 
-def start_mouse(guest: Guest, screen: Screen) -> str | None:
-    """The event device of a mouse that moves at 1000 Hz; None where the kernel has no uinput."""
+@contextlib.contextmanager
+def moving_mouse(guest: Guest, screen: Screen):
+    """The event device of a mouse that moves at 1000 Hz meanwhile; None where the kernel has no uinput."""
     subprocess.run(["modprobe", "-a", "uinput", "evdev"], capture_output=True)  # built in, perhaps
-    try:
-        return guest.service("mouse", "--hz", 1000)[1]
-    except BenchError as error:
-        screen.say(f"Without input: {error}")
-        return None
+    with contextlib.ExitStack() as stack:
+        device = None
+        try:
+            device = stack.enter_context(guest.running("mouse", "--hz", 1000))
+        except BenchError as error:
+            screen.say(f"Without input: {error}")
+        yield device
