@@ -208,12 +208,13 @@ class TakenAgain(InputTest):
 class AfterTaker(InputTest):
     """A mouse's thread is real-time, bound to a CPU that has hogs like all others, and wakes a game's reader."""
 
-    def read(self, spin_s):
-        """Returns the reader's share of events on the mouse's CPU, and of wake-ups right after the mouse's thread."""
+    HERE, EVENTS, SPIN_US = range(3)
+
+    def start(self, cpus):
+        """The reader may run on `cpus`."""
         self.attach()
-        cells, out, gate = Cells(2), *os.pipe()
-        here, all_events = range(2)
-        at = CPUS[-1]
+        self.cells, out, gate = Cells(3), *os.pipe()
+        cells, at = self.cells, CPUS[-1]
         mouse = [str(PROGRAMS / "mouse"), "--hz", "250"]
         self.fork(pinned(at, lambda: (os.dup2(gate, 1), os.execv(mouse[0], mouse))))
         os.close(gate)
@@ -223,31 +224,46 @@ class AfterTaker(InputTest):
             self.fork(lambda: count_up(Cells(1), 0))
 
         def read():
+            os.sched_setaffinity(0, cpus)
             device = os.open(event_device, os.O_RDONLY)
             while os.read(device, 4096):
-                end_s = time.monotonic() + spin_s
-                cells[here] += sched_getcpu() == at
-                cells[all_events] += 1
+                end_s = time.monotonic() + cells[self.SPIN_US] / 1e6
+                cells[self.HERE] += sched_getcpu() == at
+                cells[self.EVENTS] += 1
                 while time.monotonic() < end_s:
                     pass
 
         self.play(read)
-        wait_until("the reader to be known", lambda: cells[all_events] > 40)
-        before, begin = self.driver.ask("counters"), list(cells.values)
+
+    def read(self, spin_us):
+        """
+        Who spins for spin_us after each event. Returns its share of events on the mouse's CPU, and of wake-ups right
+        after the mouse's thread.
+        """
+        self.cells[self.SPIN_US] = spin_us
+        known = self.cells[self.EVENTS] + 40
+        wait_until("the reader to be known", lambda: self.cells[self.EVENTS] > known)
+        before, begin = self.driver.ask("counters"), list(self.cells.values)
         time.sleep(1.5)
-        ran_here, events = (now - then for now, then in zip(cells.values, begin))
+        ran_here, events = (now - then for now, then in zip(self.cells.values[:2], begin))
         woken = self.grown(before, "input_wakeups")
         self.assertGreater(woken, 100, f"of {events} events")
         self.assert_still_attached()
         return ran_here / events, self.grown(before, "after_takers") / woken
 
     def test_IN10_a_reader_runs_on_the_cpu_that_was_taken_to_bring_the_event(self):
-        ran_here, followed = self.read(spin_s=0)
+        self.start(CACHES[-1])
+        ran_here, followed = self.read(spin_us=0)
         self.assertGreater(ran_here, 0.6)
         self.assertGreater(followed, 0.6)
+        # But not while it would be there still when the next event comes.
+        _, followed = self.read(spin_us=3500)
+        self.assertLess(followed, 0.1)
 
-    def test_but_not_one_that_would_be_there_still_when_the_next_event_comes(self):
-        _, followed = self.read(spin_s=0.0035)
+    @two_caches
+    def test_but_not_where_its_memory_is_in_another_cache(self):
+        self.start(CACHES[0] | {CPUS[-1]})
+        _, followed = self.read(spin_us=0)
         self.assertLess(followed, 0.1)
 
 
