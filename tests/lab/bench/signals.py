@@ -77,41 +77,46 @@ def audio(context: Context) -> list[Figure]:
     time has all of their threads there, as where rtkit gives them what they ask for: it is the best there can be.
 
     At two quanta: the smallest with which the idle machine has no xrun, where it may well be that nobody is without
-    under overload; and the smallest with which the rival in real time has none there."""
+    under overload; and the smallest with which the rival in real time has none there. A session for each count: from a
+    storm of xruns PipeWire keeps a wrong idea of the card's clock, and has more of them whoever schedules."""
     context.switch.on()
-    rows = []
-    with sound.Session() as session:
-        idle = smallest_quantum(context, session, QUANTA, "idle machine", lambda: session.xruns_in(IDLE_SECONDS))
-        if not idle:
-            raise BenchError("PipeWire has xruns on the idle machine with every quantum: is the host's clock its own?")
-        rows += audio_at(context, session, idle)
-        realtime = next((rival for rival in context.rivals if rival.name == REALTIME), None)
-        if not realtime:
-            return rows + servers(context)
-        busy = smallest_quantum(context, session, [quantum for quantum in QUANTA if quantum >= idle], realtime.label,
-                                lambda: under_overload(context, session, realtime, PROBE_SECONDS))
+    idle = smallest_quantum(context, QUANTA, "idle machine", lambda session: session.xruns_in(IDLE_SECONDS))
+    if not idle:
+        raise BenchError("PipeWire has xruns on the idle machine with every quantum: is the host's clock its own?")
+    rows = audio_at(context, idle)
+    realtime = next((rival for rival in context.rivals if rival.name == REALTIME), None)
+    if realtime:
+        busy = smallest_quantum(context, [quantum for quantum in QUANTA if quantum >= idle], realtime.label,
+                                lambda session: under_overload(context, session, realtime, PROBE_SECONDS))
         if busy and busy != idle:
-            rows += audio_at(context, session, busy)
+            rows += audio_at(context, busy)
     return rows + servers(context)
 
 
-def smallest_quantum(context: Context, session, quanta, what: str, xruns) -> int | None:
+@contextlib.contextmanager
+def playing(quantum: int):
+    with sound.Session() as session:
+        session.force_quantum(quantum)
+        yield session
+
+
+def smallest_quantum(context: Context, quanta, what: str, xruns) -> int | None:
     """The first with which there is no xrun."""
     for quantum in quanta:
-        session.force_quantum(quantum)
-        count = xruns()
+        with playing(quantum) as session:
+            count = xruns(session)
         context.screen.say(f"  {what}, quantum {quantum}: {count} xruns")
         if count == 0:
             return quantum
     return None
 
 
-def audio_at(context: Context, session, quantum: int) -> list[Figure]:
+def audio_at(context: Context, quantum: int) -> list[Figure]:
     seconds, xruns = context.audio_seconds, {}
-    session.force_quantum(quantum)
     for rival in context.rivals:
         if rival.name in (DEFAULT, REALTIME, OURS):
-            xruns[rival.name] = under_overload(context, session, rival, seconds)
+            with playing(quantum) as session:
+                xruns[rival.name] = under_overload(context, session, rival, seconds)
             context.screen.say(f"  {rival.label}, quantum {quantum}: {xruns[rival.name]} xruns in {seconds:g} s")
     return figures.xrun_figures(f"xruns of PipeWire in {seconds:g} s, quantum {quantum}, {OVERLOAD.name}", xruns,
                                 context.guest.kernel)
