@@ -89,6 +89,26 @@ class Shares(BackendTest):
         _, ours = self.shares(kinds)
         self.assert_by_weight(kinds, ours)
 
+    def test_POL6_who_changes_anothers_nice_value_pays_for_that(self):
+        """The kernel says of a running thread that it stops and starts, on the CPU of who makes the change."""
+        its_pid = Cells(1)
+
+        def changes():
+            nice = 0
+            while True:
+                nice ^= 1
+                os.setpriority(os.PRIO_PROCESS, its_pid[0], nice)
+
+        def is_changed():
+            its_pid[0] = os.getpid()
+            compute()
+
+        here, there = CPUS[:1], CPUS[1:2]
+        kinds = [Kind(1, 0, there, body=is_changed), Kind(1, 0, there), Kind(1, 0, here, body=changes), Kind(1, 0, here)]
+        _, ours = self.shares(kinds, prepare=lambda at: at and wait_until("the first", lambda: its_pid[0]))
+        self.assert_by_weight(kinds[2:], ours[2:])
+        self.assertGreater(ours[0], 0.8 * ours[1])
+
     def test_POL6_nice_values_on_all_cpus(self):
         kinds = [Kind(len(CPUS), nice, CPUS, in_game) for nice in (0, -1) for in_game in (False, True)]
         _, ours = self.shares(kinds)
