@@ -101,15 +101,18 @@ struct gs_taker {
   u64 period_ns;            /* after how long it came again; 0: another one was there between */
   u64 changed_ns;           /* when it was last another than before */
   u64 no_follower_until_ns; /* others come there, too, or followers had to wait for too long */
-  u32 changes;              /* so many times each soon after the one before */
-  u32 late;                 /* followers in a row that had to wait */
+  u32 tid;
+  u32 changes; /* so many times each soon after the one before */
+  u32 late;    /* followers in a row that had to wait */
 };
 
 /*
- * One that has had had_ns, usual_turn_ns at a time (gs_usual_turn()), takes a CPU; `same`: it did the last time, too.
- * Another one now and then does not matter.
+ * One that has had had_ns, usual_turn_ns at a time (gs_usual_turn()), takes a CPU. Another than the last time now and
+ * then does not matter.
  */
-GS_POLICY void gs_takes(struct gs_taker* taker, bool same, u64 had_ns, u64 usual_turn_ns, u64 now_ns) {
+GS_POLICY void gs_takes(struct gs_taker* taker, u32 tid, u64 had_ns, u64 usual_turn_ns, u64 now_ns) {
+  bool same = tid == taker->tid;
+
   taker->period_ns = same && taker->taken_ns ? now_ns - taker->taken_ns : 0;
   if (!same) {
     taker->changes = gs_taken_lately(now_ns, taker->changed_ns) ? taker->changes + 1 : 1;
@@ -117,6 +120,7 @@ GS_POLICY void gs_takes(struct gs_taker* taker, bool same, u64 had_ns, u64 usual
     if (taker->changes >= GS_TAKERS_CHANGE) taker->no_follower_until_ns = now_ns + GS_TAKEN_LATELY_NS;
   }
   taker->turn_ns = same ? gs_ewma4(taker->turn_ns, had_ns - taker->had_ns) : usual_turn_ns;
+  taker->tid = tid;
   taker->had_ns = had_ns;
   taker->taken_ns = now_ns;
 }

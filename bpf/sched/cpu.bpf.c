@@ -69,7 +69,6 @@ __hidden s32 cpus_init(void) {
     cc->others_served_ns = now;
     cc->others_ran_ns = 0;
     __builtin_memset(&cc->taker, 0, sizeof(cc->taker));
-    cc->taker_tid = 0;
     cc->follower = 0;
     cc->follows = 0;
     cc->rescuing = 0;
@@ -144,12 +143,10 @@ __hidden void cpu_is_taken(s32 cpu, const struct task_struct* taker) {
   struct cpu_ctx* cc = cpu_ctx_of(cpu);
   u64 had_ns = taker ? taker->se.sum_exec_runtime : 0;
   u64 turn_ns = taker ? gs_usual_turn(had_ns, taker->nvcsw + taker->nivcsw) : GS_SEC;
-  u32 taker_tid = taker ? taker->pid : 0;
   bool brief = gs_takes_briefly(turn_ns);
 
   cc->lane = GS_LANE_NONE;
-  gs_takes(&cc->taker, taker_tid == cc->taker_tid, had_ns, turn_ns, leave_time(cc, pre_empted->pid));
-  cc->taker_tid = taker_tid;
+  gs_takes(&cc->taker, taker ? taker->pid : 0, had_ns, turn_ns, leave_time(cc, pre_empted->pid));
   cc->leave_tid = 0;
   /* But for the one that it pre-empted, unless that waits elsewhere now: any other was sent here and is urgent. */
   if (brief && tc && !gs_lane_urgent(tc->lane) &&

@@ -52,8 +52,7 @@ struct cpu_ctx {
   u32 lets_go;  /* of that thread: a real-time task has taken the CPU */
   u32 away;     /* it goes offline: dispatch() is not asked for it any more */
   u32 leave_tid;
-  u32 taker_tid;
-  u32 follower;      /* thread that last ran right after it (select_cpu.bpf.c), */
+  u32 follower;      /* thread that last ran right after the taker (select_cpu.bpf.c), */
   u32 follows;       /* and is to do so again: nobody has run since */
   u32 started_as;    /* lane in which the running thread started */
   u32 lent;          /* the running thread may have a loan for a lock of the kernel's */

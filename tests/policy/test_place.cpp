@@ -99,18 +99,20 @@ TEST(TakenLately, ByARealTimeThreadThatComesBack) {
 // A real-time thread that comes to a CPU, or another one.
 class Taker {
  public:
+  static constexpr u32 its_tid = 1000;
+
   Taker(u64 turn_ns, u64 period_ns) : turn_ns_(turn_ns), period_ns_(period_ns) {
-    gs_takes(&taker, false, had_ns_, turn_ns, now_);
+    gs_takes(&taker, its_tid, had_ns_, turn_ns, now_);
     for (int i = 0; i < 20; ++i) comes();
   }
 
   u64 now() const { return now_; }
 
   bool comes(bool another_between = false) {
-    if (another_between) gs_takes(&taker, false, GS_SEC, GS_SEC, now_ + period_ns_ / 2);
+    if (another_between) gs_takes(&taker, its_tid + 1, GS_SEC, GS_SEC, now_ + period_ns_ / 2);
     now_ += period_ns_;
     had_ns_ += turn_ns_;
-    gs_takes(&taker, !another_between, had_ns_, turn_ns_, now_);
+    gs_takes(&taker, its_tid, had_ns_, turn_ns_, now_);
     return followed_by(0);
   }
 
@@ -144,7 +146,8 @@ TEST(FollowsTaker, NobodyWhoKeepsTheCpu) {
 
 TEST(FollowsTaker, NobodyWhoHasBegunToKeepIt) {
   Taker taker(20 * GS_USEC, 8 * GS_MSEC);
-  gs_takes(&taker.taker, true, taker.taker.had_ns + 5 * GS_MSEC, 20 * GS_USEC, taker.now() + 8 * GS_MSEC);
+  gs_takes(&taker.taker, Taker::its_tid, taker.taker.had_ns + 5 * GS_MSEC, 20 * GS_USEC,
+           taker.now() + 8 * GS_MSEC);
   EXPECT_FALSE(taker.followed_by(0)) << "the last time it computed for 5 ms";
 }
 
