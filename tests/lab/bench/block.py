@@ -39,10 +39,11 @@ class Machine:
 
 @dataclasses.dataclass(frozen=True)
 class Load:
-    """Options of frameloop and of hogs."""
+    """Options of frameloop and of hogs, and other programs that take part, each with its options."""
 
     name: str
     game: tuple = ()
+    companions: tuple[tuple[str, tuple], ...] = ()
     hogs: int = 0
     storms: int = 0
     sleepers: int = 0
@@ -76,12 +77,11 @@ def play(
     rival: Rival,
     load: Load,
     timing: Timing,
-    companions: list[tuple[str, tuple]] = (),
     watch: Watch | None = None,
     on_tick: Callable[[], None] | None = None,
     first_cpu: int = 0,
 ) -> list[dict]:
-    """Results of the game, the hogs and the companions, in this order. With `watch`, on_tick is called
+    """Results of the game, the hogs and the load's companions, in this order. With `watch`, on_tick is called
     some times a second; else the orchestrator sleeps for the whole interval.
 
     The game's threads enter the interval on `first_cpu` and those after it. Under emulation the CPUs are not equal: the
@@ -94,7 +94,7 @@ def play(
     with contextlib.ExitStack() as stack:
         # Companions first: what they do before they are ready, they do on an idle machine. Then the game
         # and the hogs at once: a start on an overloaded machine takes seconds.
-        others = [stack.enter_context(guest.run(name, *options)) for name, options in companions]
+        others = [stack.enter_context(guest.run(name, *options)) for name, options in load.companions]
         for program in others:
             program.await_ready()
         others.insert(0, stack.enter_context(background(guest, load)))

@@ -29,11 +29,23 @@ def clicks(hz: int, mouse: str, hogs: int, work_us: int = 0, beside: str = "") -
                 game=("--hz", hz, "--work-us", FRAME_WORK_US[hz], "--input", mouse, "--input-us", work_us), hogs=hogs)
 
 
-def lanes(hz: int, mouse: str, hogs: int) -> Load:
-    """A thread of each lane that a game has, which work as much as such threads do."""
+def lanes(hz: int, mouse: str, gpu: str, screen: str, iterations_per_us: float, hogs: int) -> Load:
+    """A thread of each lane that a game has, which work as much as such threads do, and a compositor."""
     return Load(f"{hz} Hz, {f'{hogs} hogs + fork storm' if hogs else 'idle machine'}",
-                game=("--hz", hz, "--work-us", FRAME_WORK_US[hz], "--audio", "--audio-us", 50, "--input", mouse, "--input-us", 300),
+                game=("--hz", hz, "--work-us", FRAME_WORK_US[hz], "--gpu", gpu, "--audio", "--audio-us", 50,
+                      "--input", mouse, "--input-us", 300),
+                companions=(("flipper", (screen, "--raw", "--hz", hz, "--iterations-per-us", iterations_per_us,
+                                         "--work-us", 200)),),
                 hogs=hogs, storms=3 if hogs else 0)
+
+
+def crowd(hz: int, mouse: str) -> Load:
+    """A game that has more to compute than the machine has CPUs, whoever else wants them: twice as many
+    threads as CPUs, that no frame waits for."""
+    return Load(f"{hz} Hz, 8 of the game's own workers, 16 hogs + fork storm",
+                game=("--hz", hz, "--work-us", FRAME_WORK_US[hz], "--streamers", 8, "--audio", "--audio-us", 50,
+                      "--input", mouse, "--input-us", 100),
+                hogs=16, storms=3)
 
 
 def idle(hz: int) -> Load:
@@ -44,7 +56,7 @@ def idle(hz: int) -> Load:
 def job_game(hz: int, echo_port: str, mouse: str | None) -> tuple:
     """Options of a game with 8 jobs a frame, streaming, audio, network and, where there is a mouse,
     input."""
-    work_us, job_us = {60: (200, 60), 144: (100, 30)}[hz]
+    work_us, job_us = {60: (200, 60), 144: (100, 30), 240: (60, 15)}[hz]
     return ("--hz", hz, "--work-us", work_us, "--jobs", 8, "--workers", 4, "--job-us", job_us,
             "--streamers", 4, "--audio", "--audio-us", 20, "--net", echo_port,
             *(("--input", mouse) if mouse else ()))
@@ -55,6 +67,7 @@ def jobs(hz: int, echo_port: str, mouse: str | None) -> Load:
                 storms=3)
 
 
-def demo(hz: int, echo_port: str, mouse: str | None) -> Load:
-    """Beside a compile with four jobs."""
-    return Load(f"job game {hz} Hz", game=job_game(hz, echo_port, mouse), hogs=6, storms=2)
+def demo(hz: int, echo_port: str, mouse: str | None, compile_jobs: int) -> Load:
+    """Beside a compile."""
+    return Load(f"job game {hz} Hz", game=job_game(hz, echo_port, mouse),
+                companions=(("compileload", ("--jobs", compile_jobs)),), hogs=6, storms=2)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import figures
 import loads
+import seat
 from block import Load, Machine, Timing, play
 from figures import Figure, Totals
 from guest import BenchError, Guest
@@ -54,9 +55,9 @@ def compare(context: Context, load: Load, names: Sequence[str] | None = None) ->
             def tick(watch=watch, title=title):
                 context.screen.update(f"{title} missed {watch.missed:>4}  {watch.bars()}")
 
-            game, background = play(context.guest, context.machine, rival, load, timing,
+            game, background, *others = play(context.guest, context.machine, rival, load, timing,
                                     watch=watch, on_tick=tick, first_cpu=number)
-            totals[rival.name].add(game, background, context.machine.costs)
+            totals[rival.name].add(game, background, context.machine.costs, *others)
             context.screen.finish(title + block_line(game, background, context.machine))
     context.screen.say(figures.rivals_table(totals))
     return totals
@@ -99,7 +100,7 @@ def jobs(context: Context) -> list[Figure]:
     _, port = context.guest.service("echo", ready_option=False)
     rows = []
     with moving_mouse(context.guest, context.screen) as mouse:
-        for hz in (60, 144):
+        for hz in (60, 144, 240):
             load = loads.jobs(hz, port, mouse)
             rows += figures.jobs_figures(load.name, compare(context, load), context.guest.kernel)
     return rows
@@ -131,12 +132,23 @@ def clicks(context: Context) -> list[Figure]:
 def lanes(context: Context) -> list[Figure]:
     """From wake-up to running, by lane."""
     rows = []
-    subprocess.run(["modprobe", "-a", "uinput", "evdev"], capture_output=True)  # built in, perhaps
+    subprocess.run(["modprobe", "-a", "uinput", "evdev", "vgem", "virtio-gpu"], capture_output=True)  # built in, perhaps
+    gpu, screen = seat.card_of("vgem"), seat.card_of("virtio_gpu")
+    if not gpu or not screen:
+        raise BenchError("lanes: needs a card of vgem and one of virtio-gpu, as ./dev lab has them")
     with context.guest.running("mouse", "--hz", 125) as device:
         for hogs in (16, 0):
-            load = loads.lanes(60, device, hogs)
+            load = loads.lanes(60, device, gpu, screen, context.machine.iterations_per_us, hogs)
             rows += figures.lanes_figures(load.name, compare(context, load), context.guest.kernel, idle=not hogs)
     return rows
+
+
+def crowd(context: Context) -> list[Figure]:
+    """A game whose own threads are what its frame has to wait for."""
+    subprocess.run(["modprobe", "-a", "uinput", "evdev"], capture_output=True)  # built in, perhaps
+    with context.guest.running("mouse", "--hz", 125) as device:
+        load = loads.crowd(60, device)
+        return figures.crowd_figures(load.name, compare(context, load), context.guest.kernel)
 
 
 @contextlib.contextmanager

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// flipper: owns a screen and flips between two buffers, as a compositor does, or a game without one.
+// flipper: owns a screen and flips between two buffers, as a compositor does, or a game without one. It measures how late
+// it is when it comes for the next frame.
 #include <fcntl.h>
 #include <unistd.h>
 #include <xf86drm.h>
@@ -14,8 +15,13 @@
 #include <stdexcept>
 #include <string>
 #include <system_error>
+#include <thread>
 
 #include "tests/lab/workload/clock.h"
+#include "tests/lab/workload/options.h"
+#include "tests/lab/workload/process.h"
+#include "tests/lab/workload/spin.h"
+#include "tests/lab/workload/summary.h"
 
 namespace gamesched::workload {
 namespace {
@@ -74,23 +80,40 @@ class Screen {
 
 int main(int argc, char** argv) {
   using namespace gamesched::workload;
+  static Control control;
+  static Interval interval;
   std::string card;
-  double hz = 60;
-  CLI::App app{"Flips a screen until it is killed"};
+  double hz = 60, iterations_per_us = 0, work_us = 0;
+  bool raw = false;
+  CLI::App app{"Flips a screen, and measures itself"};
+  add_control_options(app, control);
   app.add_option("card", card, "/dev/dri/cardN")->required();
   app.add_option("--hz", hz, "Flips a second at the most")->check(CLI::Range(1.0, 1000.0));
+  app.add_option("--iterations-per-us", iterations_per_us, "As printed by calibrate");
+  app.add_option("--work-us", work_us, "Work of a frame, on an idle machine");
+  app.add_flag("--raw", raw, "Report every sample");
   CLI11_PARSE(app, argc, argv);
   try {
+    prepare_process();
     Screen screen(card);
-    std::cout << "flips" << std::endl;
+    constexpr size_t most_seconds = 60;
+    Samples wake(static_cast<size_t>(most_seconds * hz));
+    bool in_time = false;
+    std::jthread arm([&in_time] { in_time = control.announce_and_arm(interval); });
     int64_t at = now_ns();
-    for (unsigned frame = 1;; frame++) {
+    for (unsigned frame = 1; !interval.over(now_ns()); frame++) {
+      spin(static_cast<uint64_t>(work_us * iterations_per_us));
       screen.flip(frame);
-      at = std::max(at + static_cast<int64_t>(ns_per_s / hz), now_ns());
+      const int64_t now = now_ns();
+      at = std::max(at + static_cast<int64_t>(ns_per_s / hz), now);
+      if (at == now) continue;  // behind
       sleep_until_ns(at);
+      if (interval.contains(at)) wake.add(now_ns() - at);
     }
+    arm.join();
+    control.write(nlohmann::json{{"wake", wake.summary(raw)}, {"in_time", in_time}}.dump());
   } catch (const std::exception& error) {
     std::cerr << "flipper: " << error.what() << '\n';
-    return 1;
+    std::_Exit(1);
   }
 }

@@ -3,6 +3,7 @@
 
 #include "tests/lab/workload/clock.h"
 #include "tests/lab/workload/game_threads.h"
+#include "tests/lab/workload/gpu.h"
 #include "tests/lab/workload/job_system.h"
 #include "tests/lab/workload/spin.h"
 #include "tests/lab/workload/streaming.h"
@@ -26,6 +27,7 @@ void FrameLoop::run(const Interval& interval, LiveTotals& live) {
     spin(work_.iterations / 2);
     if (work_.job_system != nullptr) work_.job_system->run_and_wait(work_.jobs);
     spin(work_.iterations - work_.iterations / 2);
+    if (work_.gpu != nullptr) work_.gpu->submit();
     frame.end_ns = now_ns();
     frame.missed = slots.missed(slot, frame.end_ns);
     if (interval.contains(frame.intended_ns)) {

@@ -14,6 +14,7 @@
 
 namespace gamesched::workload {
 
+class Gpu;
 class Input;
 class JobSystem;
 class Streaming;
@@ -24,6 +25,7 @@ struct FrameWork {
   JobSystem* job_system = nullptr;  // with jobs
   Streaming* streaming = nullptr;   // optional
   Input* input = nullptr;           // optional: events are taken at the begin of a frame
+  Gpu* gpu = nullptr;               // optional: the frame ends with a submit
 };
 
 struct Frame {

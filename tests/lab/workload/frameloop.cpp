@@ -21,6 +21,7 @@
 
 #include "tests/lab/workload/frame.h"
 #include "tests/lab/workload/game_threads.h"
+#include "tests/lab/workload/gpu.h"
 #include "tests/lab/workload/job_system.h"
 #include "tests/lab/workload/options.h"
 #include "tests/lab/workload/process.h"
@@ -45,6 +46,7 @@ struct Options {
   bool audio = false;
   double audio_us = 50;
   uint16_t net_port = 0;
+  std::string gpu;
   std::string input_device;
   double input_us = 0;
   std::string live_path;
@@ -80,6 +82,7 @@ class Game {
   explicit Game(const Options& options) : options_(options), live_(map_live_totals(options.live_path)) {
     if (!options.input_device.empty())
       input_ = std::make_unique<Input>(options.input_device, options.iterations(options.input_us));
+    if (!options.gpu.empty()) gpu_ = std::make_unique<Gpu>(options.gpu);
     if (options.net_port != 0) net_ = std::make_unique<Net>(options.net_port);
     if (options.audio) audio_ = std::make_unique<Audio>(options.iterations(options.audio_us));
     if (options.jobs > 0) {
@@ -91,7 +94,8 @@ class Game {
                          .jobs = options.jobs,
                          .job_system = job_system_.get(),
                          .streaming = streaming_.get(),
-                         .input = input_.get()};
+                         .input = input_.get(),
+                         .gpu = gpu_.get()};
     constexpr size_t most_seconds = 60;
     const auto most_frames =
         options.frames > 0 ? options.frames : static_cast<size_t>(most_seconds * options.hz);
@@ -205,6 +209,7 @@ class Game {
   const Options& options_;
   Interval interval_;
   LiveTotals& live_;
+  std::unique_ptr<Gpu> gpu_;
   std::unique_ptr<Input> input_;
   std::unique_ptr<Net> net_;
   std::unique_ptr<Audio> audio_;
@@ -238,6 +243,7 @@ void add_options(CLI::App& app, Options& options) {
   app.add_flag("--audio", options.audio, "A call-back every 5 ms");
   app.add_option("--audio-us", options.audio_us, "Work of one call-back");
   app.add_option("--net", options.net_port, "UDP at 60 Hz to an echo at this port of the loopback device");
+  app.add_option("--gpu", options.gpu, "Give each frame to this card, which is vgem's (/dev/dri/cardN)");
   app.add_option("--input", options.input_device, "Read this evdev device");
   app.add_option("--input-us", options.input_us, "Work of the thread that reads it, after each read");
   app.add_option("--live", options.live_path, "Keep running totals in this file (see frame.h)");

@@ -14,6 +14,7 @@ import subprocess
 import threading
 import time
 
+import seat
 from backend import GAME, BackendTest, Cells
 from lab import PROGRAMS, wait_until
 from uinput import BTN_LEFT, EV_REL, REL_X, Device
@@ -37,20 +38,8 @@ ATOMIC_TEST_ONLY = 0x100
 
 
 def card_of(driver):
-    """/dev/dri/cardN of the first card of that driver, whose module is loaded."""
     subprocess.run(["modprobe", driver], check=True)
-
-    def find():
-        for card in sorted(pathlib.Path("/sys/class/drm").glob("card[0-9]*")):
-            device = card / "device"
-            names = {(device / "driver").resolve().name, device.resolve().name, *(
-                (child / "driver").resolve().name for child in device.glob("virtio*"))}
-            node = pathlib.Path("/dev/dri") / card.name
-            if "-" not in card.name and driver in names and node.exists():
-                return str(node)
-        return None
-
-    return wait_until(f"a card of {driver}", find)
+    return wait_until(f"a card of {driver}", lambda: seat.card_of(driver))
 
 
 def try_ioctl(fd, command, data):
@@ -323,7 +312,7 @@ class Gpu(BackendTest):
         self.assertLessEqual(self.grown(before, "gpu_frames"), frames)
 
     def flipping(self, game):
-        argv = [str(PROGRAMS / "flipper"), card_of("virtio_gpu"), "--hz", "60"]
+        argv = [str(PROGRAMS / "flipper"), card_of("virtio_gpu"), "--hz", "60", "--seconds", "3600"]
         before = self.driver.ask("counters")
         run = lambda: os.execv(argv[0], argv)
         pid = self.play(run) if game else self.fork(run)
