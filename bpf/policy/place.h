@@ -15,7 +15,8 @@
  * Real-time threads run above this scheduler and come back at a rate to the CPU where they last ran: an urgent
  * thread that waits for its turn there is sent away, and has lost the time of a second wake-up. But where one brings
  * an input event, its reader runs right after it on the same CPU, if both are gone before that one comes again: on another
- * it would have to take the CPU from a second thread, and to interrupt it.
+ * it would have to take the CPU from a second thread, and to interrupt it. Only where events come in hundreds a second:
+ * the reader waits for the end of that turn, which is not worth a switch that is saved now and then.
  *
  * When one is idle: where it last had a core for itself (its home), if that core is idle now; else what the
  * kernel finds, whole idle cores first. But after it has moved it stays for stay_ns, even on half a core or
@@ -31,6 +32,7 @@
  *
  *   a mouse's interrupt, each millisecond for 20 us, and a reader of 300 us    runs after it
  *   a reader of 800 us                                                        would be there when it comes again
+ *   a mouse's interrupt each 8 milliseconds                                   its reader takes another CPU
  *   a sound server comes to that CPU, too                                     nobody follows for 12 ms
  *   it computed for longer twice, and the reader had to wait                  nobody follows for a second
  *
@@ -87,6 +89,7 @@ GS_POLICY bool gs_taken_lately(u64 now_ns, u64 taken_ns) {
   return taken_ns && now_ns - taken_ns < GS_TAKEN_LATELY_NS;
 }
 
+#define GS_FOLLOWED_PERIOD_NS (3 * GS_MSEC) /* whose events come less often is not followed */
 /* For longer a reader does not wait until its CPU is handed on. */
 #define GS_FOLLOW_NS (GS_BRIEF_NS / 2)
 #define GS_LATE_FOLLOWERS 2
@@ -130,7 +133,7 @@ GS_POLICY void gs_takes(struct gs_taker* taker, u32 tid, u64 had_ns, u64 usual_t
  * pre-empted there for both, and both are gone before it comes again.
  */
 GS_POLICY bool gs_follows_taker(const struct gs_taker* taker, u64 burst_ns, u64 now_ns) {
-  if (taker->turn_ns > GS_BRIEF_NS || burst_ns > GS_BRIEF_NS ||
+  if (taker->turn_ns > GS_BRIEF_NS || burst_ns > GS_BRIEF_NS || taker->period_ns > GS_FOLLOWED_PERIOD_NS ||
       gs_before(now_ns, taker->no_follower_until_ns))
     return false;
   return (taker->turn_ns + burst_ns) * 4 <= taker->period_ns * 3;

@@ -138,17 +138,26 @@ TEST(FollowsTaker, WhenBothAreGoneBeforeItComesAgain) {
 }
 
 TEST(FollowsTaker, NobodyWhoKeepsTheCpu) {
-  EXPECT_TRUE(Taker(20 * GS_USEC, 8 * GS_MSEC).followed_by(GS_BRIEF_NS));
-  EXPECT_FALSE(Taker(20 * GS_USEC, 8 * GS_MSEC).followed_by(GS_BRIEF_NS + 1)) << "who was pre-empted waits";
-  EXPECT_TRUE(Taker(GS_BRIEF_NS, 8 * GS_MSEC).followed_by(0));
-  EXPECT_FALSE(Taker(GS_BRIEF_NS + 4, 8 * GS_MSEC).followed_by(0));
+  constexpr u64 period = GS_FOLLOWED_PERIOD_NS;
+  EXPECT_TRUE(Taker(20 * GS_USEC, period).followed_by(GS_BRIEF_NS));
+  EXPECT_FALSE(Taker(20 * GS_USEC, period).followed_by(GS_BRIEF_NS + 1)) << "who was pre-empted waits";
+  EXPECT_TRUE(Taker(GS_BRIEF_NS, period).followed_by(0));
+  EXPECT_FALSE(Taker(GS_BRIEF_NS + 4, period).followed_by(0));
+}
+
+TEST(FollowsTaker, OnlyWhereEventsComeInHundredsASecond) {
+  EXPECT_TRUE(Taker(20 * GS_USEC, GS_FOLLOWED_PERIOD_NS).followed_by(0));
+  EXPECT_FALSE(Taker(20 * GS_USEC, GS_FOLLOWED_PERIOD_NS + 1).followed_by(0));
+  EXPECT_FALSE(Taker(20 * GS_USEC, 8 * GS_MSEC).followed_by(0)) << "a 125 Hz mouse's thread";
 }
 
 TEST(FollowsTaker, NobodyWhoHasBegunToKeepIt) {
-  Taker taker(20 * GS_USEC, 8 * GS_MSEC);
-  gs_takes(&taker.taker, Taker::its_tid, taker.taker.had_ns + 5 * GS_MSEC, 20 * GS_USEC,
-           taker.now() + 8 * GS_MSEC);
-  EXPECT_FALSE(taker.followed_by(0)) << "the last time it computed for 5 ms";
+  constexpr u64 period = 3 * GS_MSEC, nearly_all = period - 100 * GS_USEC;
+  Taker taker(20 * GS_USEC, period);
+  for (u64 turn = 1; turn <= 2; ++turn)
+    gs_takes(&taker.taker, Taker::its_tid, taker.taker.had_ns + nearly_all, 20 * GS_USEC,
+             taker.now() + turn * period);
+  EXPECT_FALSE(taker.followed_by(0)) << "twice it computed until it came again";
 }
 
 TEST(FollowsTaker, NotWhereOthersComeToo) {

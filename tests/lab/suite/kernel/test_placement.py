@@ -215,7 +215,7 @@ class AfterTaker(InputTest):
         self.attach()
         self.cells, out, gate = Cells(3), *os.pipe()
         cells, at = self.cells, CPUS[-1]
-        mouse = [str(PROGRAMS / "mouse"), "--hz", "250"]
+        mouse = [str(PROGRAMS / "mouse"), "--hz", "500"]
         self.fork(pinned(at, lambda: (os.dup2(gate, 1), os.execv(mouse[0], mouse))))
         os.close(gate)
         event_device = os.read(out, 4096).decode().split()[1]
@@ -257,7 +257,7 @@ class AfterTaker(InputTest):
         self.assertGreater(ran_here, 0.6)
         self.assertGreater(followed, 0.6)
         # But not while it would be there still when the next event comes.
-        _, followed = self.read(spin_us=3500)
+        _, followed = self.read(spin_us=1700)
         self.assertLess(followed, 0.1)
 
     @two_caches
