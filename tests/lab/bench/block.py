@@ -86,11 +86,13 @@ def play(
 
     The game's threads enter the interval on `first_cpu` and those after it. Under emulation the CPUs are not equal: the
     same thread takes twice as long on one as on another. Most rivals leave a thread where it is, so chance
-    would decide the comparison: all rivals of a block begin alike, and each block on another CPU."""
+    would decide the comparison: all rivals of a block begin alike, and each block on another CPU; what runs beside
+    begins half way round from there."""
     game_options = ("--raw", "--iterations-per-us", machine.iterations_per_us,
                     "--unit-iterations", UNIT_ITERATIONS, *load.game, *rival.game_options,
                     "--first-cpu", first_cpu, *(("--live", watch.path) if watch else ()))
     rival.prepare()
+    guest.place_beside(first_cpu + os.cpu_count() // 2)
     with contextlib.ExitStack() as stack:
         # Companions first: what they do before they are ready, they do on an idle machine. Then the game
         # and the hogs at once: a start on an overloaded machine takes seconds.

@@ -191,6 +191,7 @@ class Guest:
         self._scratch = pathlib.Path(
             self._stack.enter_context(tempfile.TemporaryDirectory(prefix="gamesched-bench-")))
         self._started = 0
+        self._beside: list[Program] = []
 
     def __enter__(self) -> Guest:
         return self
@@ -233,10 +234,19 @@ class Guest:
     def running(self, name: str, *options):
         """A program that runs meanwhile, and the word of its ready line."""
         program = Program([self.path(name), *map(str, options)], self._directory())
+        self._beside.append(program)
         try:
             yield program.await_ready()
         finally:
+            self._beside.remove(program)
             program.end()
+
+    def place_beside(self, first_cpu: int) -> None:
+        """What runs meanwhile goes on on that CPU, on the next, and so on, until a scheduler moves it."""
+        cpus = sorted(os.sched_getaffinity(0))
+        for number, program in enumerate(self._beside):
+            os.sched_setaffinity(program.process.pid, {cpus[(first_cpu + number) % len(cpus)]})
+            os.sched_setaffinity(program.process.pid, cpus)
 
     def calibrate(self) -> dict:
         """On the idle machine: nothing else may run meanwhile."""

@@ -40,12 +40,12 @@ def lanes(hz: int, mouse: str, gpu: str, screen: str, iterations_per_us: float, 
 
 
 def crowd(hz: int, mouse: str) -> Load:
-    """A game that has more to compute than the machine has CPUs, whoever else wants them: twice as many
-    threads as CPUs, that no frame waits for."""
-    return Load(f"{hz} Hz, 8 of the game's own workers, 16 hogs + fork storm",
+    """A game that has more to compute than the machine has CPUs, whoever else wants them: half of what wants to run are
+    its own threads, twice as many as CPUs, that no frame waits for."""
+    return Load(f"{hz} Hz, 8 of the game's own workers, 8 hogs + fork storm",
                 game=("--hz", hz, "--work-us", FRAME_WORK_US[hz], "--streamers", 8, "--audio", "--audio-us", 50,
                       "--input", mouse, "--input-us", 100),
-                hogs=16, storms=3)
+                hogs=8, storms=3)
 
 
 def idle(hz: int) -> Load:

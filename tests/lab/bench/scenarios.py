@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import json
 import subprocess
 from collections.abc import Sequence
 
@@ -69,6 +70,7 @@ def block_line(game: dict, background: dict, machine: Machine) -> str:
     parts = [
         f" missed {frame['missed']:>4}/{frame['refreshes']:<4}",
         f"frame p99 {(frame['time']['p99_us'] or 0) / 1000:6.2f} ms",
+        f"on CPUs {json.dumps(frame['on_cpus'])}",
         f"wake p50/p99 {wake['p50_us'] or 0:5.0f}/{wake['p99_us'] or 0:5.0f} us",
         f"background {figures.work_us(background, machine.costs) / 1000:5.0f} ms of work in "
         f"{figures.cpu_ms(background):5.0f}",
@@ -77,7 +79,7 @@ def block_line(game: dict, background: dict, machine: Machine) -> str:
         parts.append(f"streaming {game['streamers']['units'] * machine.costs.unit_us / 1000:5.0f} in "
                      f"{game['streamers']['cpu_ns'] / 1e6:5.0f}")
     if "input" in game:
-        parts.append(f"input p99 {game['input']['latency']['p99_us'] or 0:5.0f} us")
+        parts.append(f"input p50/p99 {game['input']['latency']['p50_us'] or 0:5.0f}/{game['input']['latency']['p99_us'] or 0:5.0f} us")
     wait_ms = max(figures.longest_wait_ms(background), game["streamers"]["longest_wait_ms"])
     parts.append(f"longest wait {wait_ms:4.0f} ms")
     return "  ".join(parts)
@@ -144,10 +146,11 @@ def lanes(context: Context) -> list[Figure]:
 
 
 def crowd(context: Context) -> list[Figure]:
-    """A game whose own threads are what its frame has to wait for."""
+    """A game whose own threads are what its frame has to wait for, where nice values do not help: at a rate at which a
+    frame cannot."""
     subprocess.run(["modprobe", "-a", "uinput", "evdev"], capture_output=True)  # built in, perhaps
     with context.guest.running("mouse", "--hz", 125) as device:
-        load = loads.crowd(60, device)
+        load = loads.crowd(240, device)
         return figures.crowd_figures(load.name, compare(context, load), context.guest.kernel)
 
 

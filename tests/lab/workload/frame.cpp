@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "tests/lab/workload/frame.h"
 
+#include <sched.h>
+
+#include <map>
+#include <string>
+
 #include "tests/lab/workload/clock.h"
 #include "tests/lab/workload/game_threads.h"
 #include "tests/lab/workload/gpu.h"
@@ -29,6 +34,7 @@ void FrameLoop::run(const Interval& interval, LiveTotals& live) {
     spin(work_.iterations - work_.iterations / 2);
     if (work_.gpu != nullptr) work_.gpu->submit();
     frame.end_ns = now_ns();
+    getcpu(&frame.cpu, nullptr);
     frame.missed = slots.missed(slot, frame.end_ns);
     if (interval.contains(frame.intended_ns)) {
       frames_.push_back(frame);
@@ -46,17 +52,20 @@ nlohmann::json FrameLoop::report(bool raw) const {
   Samples wake(frames_.size());
   Samples input(frames_.size());
   std::vector<int64_t> starts_ns;
+  std::map<std::string, int> on_cpus;
   for (const auto& frame : frames_) {
     missed += frame.missed;
     time.add(frame.end_ns - frame.intended_ns);
     wake.add(frame.wake_ns - frame.intended_ns);
     if (frame.input_ns != 0) input.add(frame.end_ns - frame.input_ns);
+    ++on_cpus[std::to_string(frame.cpu)];
     starts_ns.push_back(frame.intended_ns - frames_.front().intended_ns);
   }
   nlohmann::json result = {{"frames", frames_.size()},
                            {"missed", missed},
                            {"refreshes", frames_.size() + static_cast<size_t>(missed)},
                            {"period_ns", period_ns_},
+                           {"on_cpus", on_cpus},
                            {"time", time.summary(raw)},
                            {"wake", wake.summary(raw)},
                            {"input_to_frame", input.summary(false)}};

@@ -33,6 +33,7 @@ struct Frame {
   int64_t wake_ns = 0;
   int64_t end_ns = 0;
   int64_t missed = 0;    // refreshes that got no new frame because of this one
+  unsigned cpu = 0;      // where it ended
   int64_t input_ns = 0;  // oldest input event that this frame shows, 0 without
 };
 
