@@ -230,28 +230,28 @@ def idle_figures(load: str, totals: dict[str, Totals], kernel: str) -> list[Figu
     return [*absolute("POL-2", what, "us", wake, kernel), *against("POL-2", what, wake, {DEFAULT: IDLE_LIMIT}, kernel)]
 
 
-WORKERS_LIMIT = 0.95
 # By lanes, a thread wakes this much sooner than under the default on an overloaded machine.
 LANE_LIMIT = 1 / 20
+LANES_OF_A_GAME = (("AU-6", "audio", lambda t: t.audio_wake_ns), ("IN-10", "input", lambda t: t.input_ns))
 
 
 def lanes_figures(load: str, totals: dict[str, Totals], kernel: str, idle: bool) -> list[Figure]:
     """Wake-to-run by lane; on an idle machine nothing is to be gained, and nothing to be lost."""
-    limit = IDLE_LIMIT if idle else LANE_LIMIT
+    limits = {DEFAULT: IDLE_LIMIT if idle else LANE_LIMIT}
     rows = []
     for id, lane, values in (("GPU-1", "GPU", lambda t: t.wake_ns), *LANES_OF_A_GAME,
                              ("GPU-8", "compositor", lambda t: t.compositor_wake_ns)):
-        rows += _lane_figures(id, lane, values, load, totals, {DEFAULT: limit}, kernel)
+        rows += _lane_figures(id, lane, values, load, totals, limits, kernel)
     return rows
-
-
-LANES_OF_A_GAME = (("AU-6", "audio", lambda t: t.audio_wake_ns), ("IN-10", "input", lambda t: t.input_ns))
 
 
 def _lane_figures(id: str, lane: str, values, load: str, totals: dict[str, Totals], limits: dict, kernel: str) -> list[Figure]:
     wake = _each(totals, lambda t: scaled(percentile(values(t), 99), 1000))
     what = f"wake-to-run p99, {lane}, {load}"
     return [*absolute(id, what, "us", wake, kernel), *against(id, what, wake, limits, kernel)]
+
+
+WORKERS_LIMIT = 0.95
 
 
 def crowd_figures(load: str, totals: dict[str, Totals], kernel: str) -> list[Figure]:

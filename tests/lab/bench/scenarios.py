@@ -101,9 +101,9 @@ def idle(context: Context) -> list[Figure]:
 def jobs(context: Context) -> list[Figure]:
     _, port = context.guest.service("echo", ready_option=False)
     rows = []
-    with moving_mouse(context.guest, context.screen) as mouse:
+    with moving_mouse(context.guest, context.screen) as device:
         for hz in (60, 144, 240):
-            load = loads.jobs(hz, port, mouse)
+            load = loads.jobs(hz, port, device)
             rows += figures.jobs_figures(load.name, compare(context, load), context.guest.kernel)
     return rows
 
@@ -119,14 +119,13 @@ def clicks(context: Context) -> list[Figure]:
         totals = compare(context, load, (figures.OURS, *rivals))
         rows.extend(figures.clicks_figures(load.name, totals, context.guest.kernel, rivals))
 
-    subprocess.run(["modprobe", "-a", "uinput", "evdev"], capture_output=True)  # built in, perhaps
-    with context.guest.running("mouse", "--hz", 1000) as device:
+    with mouse(context.guest, 1000) as device:
         measure(loads.clicks(144, device, hogs=0))
         measure(loads.clicks(144, device, hogs=16), figures.DEFAULT, figures.REALTIME)
         # Nobody reads it: another real-time thread that wakes all the time, and records for the service.
-        with context.guest.running("mouse", "--hz", 1000, "--name", "Other Mouse"):
+        with mouse(context.guest, 1000, "--name", "Other Mouse"):
             measure(loads.clicks(144, device, hogs=16, beside="another mouse"), figures.REALTIME)
-    with context.guest.running("mouse", "--hz", 125) as device:
+    with mouse(context.guest, 125) as device:
         measure(loads.clicks(144, device, hogs=16, work_us=300), figures.DEFAULT, figures.REALTIME)
     return rows
 
@@ -134,11 +133,11 @@ def clicks(context: Context) -> list[Figure]:
 def lanes(context: Context) -> list[Figure]:
     """From wake-up to running, by lane."""
     rows = []
-    subprocess.run(["modprobe", "-a", "uinput", "evdev", "vgem", "virtio-gpu"], capture_output=True)  # built in, perhaps
+    subprocess.run(["modprobe", "-a", "vgem", "virtio-gpu"], capture_output=True)  # built in, perhaps
     gpu, screen = seat.card_of("vgem"), seat.card_of("virtio_gpu")
     if not gpu or not screen:
         raise BenchError("lanes: needs a card of vgem and one of virtio-gpu, as ./dev lab has them")
-    with context.guest.running("mouse", "--hz", 125) as device:
+    with mouse(context.guest, 125) as device:
         for hogs in (16, 0):
             load = loads.lanes(60, device, gpu, screen, context.machine.iterations_per_us, hogs)
             rows += figures.lanes_figures(load.name, compare(context, load), context.guest.kernel, idle=not hogs)
@@ -146,22 +145,28 @@ def lanes(context: Context) -> list[Figure]:
 
 
 def crowd(context: Context) -> list[Figure]:
-    """A game whose own threads are what its frame has to wait for, where nice values do not help: at a rate at which a
-    frame cannot."""
-    subprocess.run(["modprobe", "-a", "uinput", "evdev"], capture_output=True)  # built in, perhaps
-    with context.guest.running("mouse", "--hz", 125) as device:
+    """A game whose own threads are what its frame has to wait for, where nice values do not help: a frame at
+    this rate has no time to wait for a slice of theirs."""
+    with mouse(context.guest, 125) as device:
         load = loads.crowd(240, device)
         return figures.crowd_figures(load.name, compare(context, load), context.guest.kernel)
 
 
 @contextlib.contextmanager
+def mouse(guest: Guest, hz: int, *options):
+    """The event device of one that moves meanwhile."""
+    subprocess.run(["modprobe", "-a", "uinput", "evdev"], capture_output=True)  # built in, perhaps
+    with guest.running("mouse", "--hz", hz, *options) as device:
+        yield device
+
+
+@contextlib.contextmanager
 def moving_mouse(guest: Guest, screen: Screen):
     """The event device of a mouse that moves at 1000 Hz meanwhile; None where the kernel has no uinput."""
-    subprocess.run(["modprobe", "-a", "uinput", "evdev"], capture_output=True)  # built in, perhaps
     with contextlib.ExitStack() as stack:
         device = None
         try:
-            device = stack.enter_context(guest.running("mouse", "--hz", 1000))
+            device = stack.enter_context(mouse(guest, 1000))
         except BenchError as error:
             screen.say(f"Without input: {error}")
         yield device

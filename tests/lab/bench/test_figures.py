@@ -125,6 +125,42 @@ class WorkFigures(unittest.TestCase):
         self.assertIs(rows["background and streaming work, 144 Hz, ours / rr"].met(), False)
 
 
+class LanesFigures(unittest.TestCase):
+    def of(self, us, compositor_us):
+        game, background = block(wake_ns=us * 1000)
+        result = Totals()
+        result.add(game, background, Costs(2, 3), {"wake": {"raw_ns": [compositor_us * 1000] * 100}})
+        return result
+
+    def test_tell_the_compositors_from_the_games(self):
+        rivals = {"default": self.of(4000, 1000), "ours": self.of(200, 51)}
+        rows = by_name(figures.lanes_figures("load", rivals, "7.3", idle=False))
+        self.assertTrue(rows["wake-to-run p99, GPU, load, ours / default"].met())
+        self.assertFalse(rows["wake-to-run p99, compositor, load, ours / default"].met())
+
+
+class CrowdFigures(unittest.TestCase):
+    def rows(self, **ours):
+        rivals = {"default": totals(block(missed=20)), "rr": totals(block()), "ours": totals(block(**ours))}
+        return by_name(figures.crowd_figures("load", rivals, "7.3"))
+
+    def test_hold_the_frame_to_real_time(self):
+        self.assertTrue(self.rows(wake_ns=1500)["wake-to-run p99, frame, load, ours / rr"].met())
+        self.assertFalse(self.rows(wake_ns=1501)["wake-to-run p99, frame, load, ours / rr"].met())
+
+    def test_want_the_workers_to_get_their_time(self):
+        for rival in ("default", "rr"):
+            self.assertTrue(self.rows(units=950)[f"the workers' CPU time, load, ours / {rival}"].met())
+            self.assertFalse(self.rows(units=949)[f"the workers' CPU time, load, ours / {rival}"].met())
+
+
+class JobsFigures(unittest.TestCase):
+    def test_allow_a_whole_game_one_frame_in_a_thousand(self):
+        for missed, met in ((1, True), (2, False)):
+            rows = by_name(figures.jobs_figures("load", {"ours": totals(block(missed=missed, frames=1000 - missed))}, "7.3"))
+            self.assertIs(rows["missed frames, load, ours"].met(), met)
+
+
 class ClicksFigures(unittest.TestCase):
     def rows(self, rivals, **input_us):
         def of(us):
