@@ -9,9 +9,9 @@
  *
  * Work. With no game, an event is counted, and that is all. Else: what the device is comes from a per-CPU
  * cache (cache.h), behind that from the table of devices, and the first time from the device itself
- * (device.h); the packet's end extends one window (window.h) and marks this CPU, and the daemon is told.
- * A device in high-rate mode (rate.h) that was the last one here skips all look-ups, and is told of once in a
- * while. The clock is read once.
+ * (device.h); the packet's end extends one window (window.h) and marks this CPU. The daemon is told of a device's
+ * events once a period (rate.h). A device in high-rate mode that was the last one here skips all look-ups. The clock
+ * is read once.
  *
  * A full ring holds nothing up: events that no record tells of are counted.
  */
@@ -64,9 +64,11 @@ static __always_inline struct gs_input_record* reserve(u32 cpu) {
 }
 
 /* One record for all that is pending. */
-static __always_inline void report_inline(struct gs_input_cpu* cpu, struct gs_input_slot* slot, u64 now) {
-  struct gs_input_record* record = reserve(bpf_get_smp_processor_id());
+static __noinline int report(struct gs_input_cpu* cpu, struct gs_input_slot* slot, u64 now) {
+  struct gs_input_record* record;
 
+  if (!cpu || !slot || !slot->pending) return 0;
+  record = reserve(bpf_get_smp_processor_id());
   if (!record) {
     cpu->events_dropped += slot->pending;
     cpu->records_dropped++;
@@ -81,11 +83,6 @@ static __always_inline void report_inline(struct gs_input_cpu* cpu, struct gs_in
     cpu->events_reported += slot->pending;
   }
   slot->pending = 0;
-}
-
-/* Where it is rare: no second copy of the code. */
-static __noinline int report(struct gs_input_cpu* cpu, struct gs_input_slot* slot, u64 now) {
-  if (cpu && slot && slot->pending) report_inline(cpu, slot, now);
   return 0;
 }
 
@@ -160,8 +157,7 @@ static __noinline int fill_slot(struct gs_input_cpu* cpu, struct input_dev* dev,
   if (slot->device != key || slot->id != id) {
     report(cpu, slot, now);
     __builtin_memset(slot, 0, sizeof(*slot));
-    slot->device = key;
-    slot->period_start_ns = now;
+    slot->device = key; /* whose first event ends a period: the daemon hears of it at once */
   }
   slot->id = id;
   slot->lane = lane;
@@ -179,15 +175,14 @@ static __always_inline void open_window(struct gs_input_cpu* cpu, struct gs_shar
   state->window_until_ns[lane] = gs_window_extend(state->window_until_ns[lane], now, window_ns[lane]);
 }
 
-static __always_inline void judge_rate(struct gs_input_slot* slot, u64 now) {
+/* A period that is over is judged by what the record of it tells of. */
+static __always_inline int end_period(struct gs_input_cpu* cpu, struct gs_input_slot* slot, u64 now) {
   u64 elapsed_ns = now - slot->period_start_ns;
 
-  if (!gs_rate_period_over(elapsed_ns)) return;
-  /* In high-rate mode a period is what a record tells of. */
-  slot->high_rate =
-      gs_rate_high(slot->high_rate, slot->high_rate ? slot->pending : slot->period_events, elapsed_ns);
+  if (!gs_rate_period_over(elapsed_ns)) return 0;
+  slot->high_rate = gs_rate_high(slot->high_rate, slot->pending, elapsed_ns);
   slot->period_start_ns = now;
-  slot->period_events = 0;
+  return report(cpu, slot, now);
 }
 
 static __noinline int slow_path(struct gs_input_cpu* cpu, struct gs_shared_state* state,
@@ -213,15 +208,9 @@ static __noinline int slow_path(struct gs_input_cpu* cpu, struct gs_shared_state
     return 0;
   }
   slot->pending++;
-  slot->period_events++;
   if (sync) open_window(cpu, state, slot->lane, now);
-  if (slot->high_rate) {
-    cpu->hot = at;
-    if (!gs_rate_period_over(now - slot->period_start_ns)) return 0;
-  }
-  judge_rate(slot, now);
-  report_inline(cpu, slot, now);
-  return 0;
+  if (slot->high_rate) cpu->hot = at;
+  return end_period(cpu, slot, now);
 }
 
 SEC("fentry/input_handle_event")
@@ -249,9 +238,7 @@ int BPF_PROG(input_event_hook, struct input_dev* dev, unsigned int type, unsigne
   if (!state) return 0;
   now = bpf_ktime_get_ns();
   open_window(cpu, state, slot->lane, now);
-  if (!gs_rate_period_over(now - slot->period_start_ns)) return 0;
-  judge_rate(slot, now);
-  return report(cpu, slot, now);
+  return end_period(cpu, slot, now);
 }
 
 /* The last reference to a device goes: its address may be another's from here on. */

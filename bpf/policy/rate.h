@@ -1,31 +1,29 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Which device sends so much that its events are told of together.
+ * How often the daemon is told of a device's events, and which device sends so much that look-ups are skipped.
  *
- * Problem: a mouse at 8000 Hz makes 16,000 events and more a second. A look-up and a record for each would
- * be felt in the interrupt, and the daemon would do nothing but wake up.
+ * Problem: a mouse at 8000 Hz makes 16,000 events and more a second. A look-up for each would be felt in the
+ * interrupt. And the daemon is a real-time thread that wakes at once: woken for each event, be it of a mouse at 125 Hz,
+ * it runs while the event's reader wakes, and on the CPU where that was to run if it is the nearest.
  *
- * How: events are counted over a period. Above GS_RATE_HIGH a second the device is in high-rate mode until
- * it falls below half of that (a rate near the border does not flap).
- *
- *   mode      record
- *   normal    for every event
- *   high      one a period, with the number of events
+ * How: events are counted over a period, which ends with the first event after its length; a device's very first one,
+ * or the first after a pause, ends one, too. Then one record tells of all. Above GS_RATE_HIGH a second in a period the
+ * device is in high-rate mode until it falls below half of that (a rate near the border does not flap).
  *
  *   1000 Hz mouse, 2 events a packet: 67 events in 33.5 ms -> 2000 a second, high
  *   125 Hz mouse, 3 events a packet: 12 events in 33.5 ms -> 375 a second, normal
+ *   a key pressed once a second: its first event is told of at once, the rest of its packet with the next key
  *
- * Limits: a period ends with an event. After a pause the first one still finds high-rate mode, and ends it.
+ * Limits: a period ends with an event. After a pause the first one still finds high-rate mode, and ends it; what came
+ * last before it is counted as pending meanwhile.
  */
 #ifndef GS_POLICY_RATE_H
 #define GS_POLICY_RATE_H
 
 #include "bpf/policy/base.h"
 
-#define GS_RATE_HIGH 500 /* events a second; a fast typist makes 60 */
-/* In high-rate mode the daemon wakes 30 times a second for a device. It is a real-time thread, and each turn may
- * be on the CPU where a game's thread is about to read that device. */
-#define GS_RATE_PERIOD_NS (1ULL << 25)
+#define GS_RATE_HIGH 500               /* events a second; a fast typist makes 60 */
+#define GS_RATE_PERIOD_NS (1ULL << 25) /* the daemon wakes 30 times a second for a device */
 
 /* Whether `events` in `elapsed_ns` are a high rate, for a device that was in this mode before or was not. */
 GS_POLICY bool gs_rate_high(bool was_high, u32 events, u64 elapsed_ns) {

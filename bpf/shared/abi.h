@@ -200,12 +200,12 @@ struct gs_input_slot {
   unsigned long long device; /* address of the kernel's; 0: free */
   unsigned long long used;   /* the CPU's `events` when it was last used */
   unsigned long long period_start_ns;
-  unsigned int period_events;
   unsigned int pending; /* events seen, and no record tells of them yet */
   unsigned int id;
   unsigned int generation; /* the slot is to be believed while this equals devices_generation */
   unsigned int lane;
   unsigned int high_rate;
+  unsigned int unused;
 };
 
 /*

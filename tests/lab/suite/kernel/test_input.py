@@ -11,6 +11,8 @@ from lab import wait_until
 from uinput import (ABS_THROTTLE, BTN_GAMEPAD, BTN_LEFT, BTN_TOUCH, EV_ABS, EV_KEY, EV_REL, EV_SW, KEY_A, KEY_POWER, REL_X,
                     SW_LID, Device)
 
+PERIOD_S = (1 << 25) / 1e9  # GS_RATE_PERIOD_NS
+
 
 class Input(InputTest):
     def test_IN1_the_hook_sees_every_event(self):
@@ -160,6 +162,25 @@ class Input(InputTest):
         self.assertLess(grown["records"], 4000, "one record for many events")
         self.assertLess(grown["device_cache_hits"] + grown["device_cache_misses"], 8000, "most take the fast path")
 
+    def test_IN3_a_slow_device_is_told_of_a_few_times_a_second(self):
+        """Its first event at once; then the daemon wakes no oftener than once a period (rate.h)."""
+        self.with_game()
+        mouse = self.mouse()
+        self.pin(0)
+        mouse.packet(EV_REL, REL_X, 1)
+        time.sleep(0.1)
+        before = self.input_counters()
+        start = time.monotonic()
+        for number in range(50):
+            mouse.packet(EV_REL, REL_X, 1 if number % 2 else -1)
+            if number == 0:
+                self.assertGreaterEqual(self.input_grown(before)["records"], 1, "after a pause, at once")
+            time.sleep(0.008)
+        grown, lasted_s = self.input_grown(before), time.monotonic() - start
+        self.assert_all_accounted_for(grown, 100)
+        self.assertGreaterEqual(grown["records"], 2)
+        self.assertLessEqual(grown["records"], lasted_s / PERIOD_S + 1)
+
     def test_IN4_the_least_recently_used_device_loses_its_slot(self):
         self.with_game()
         self.pin(0)
@@ -195,7 +216,7 @@ class Input(InputTest):
         self.assertGreater(per_ring[0], 0)
         self.assertEqual(sum(per_ring[1:]), 0, "the other CPUs' rings")
         self.assertGreater(self.driver.ask("questions")["lost"], lost_before, "the daemon hears of it")
-        # Nothing is stuck: what comes next arrives.
+        # Nothing is stuck: what comes next arrives, and so does what the one had pending that loses its slot.
         before = self.input_counters()
         devices[0].packet(EV_REL, REL_X, 1)
         grown = self.input_grown(before)

@@ -111,7 +111,8 @@ class Delivery(InputTest):
         pedals = [self.device(absolute=[ABS_THROTTLE]) for _ in range(100)]
         for device in pedals:
             device.packet(EV_ABS, ABS_THROTTLE, 1)
-        self.assertEqual(calls_in_a_batch(), (100, 0))
+        # The mice that lose their slots have the end of a packet pending.
+        self.assertEqual(calls_in_a_batch(), (100 + SLOTS, 0))
         self.assertLessEqual({device.number() for device in pedals}, set(self.driver.ask("questions")["open"]))
         # After a loss one call looks at all devices at once.
         send(1200)
