@@ -10,7 +10,7 @@
  * Work. With no game, an event is counted, and that is all. Else: what the device is comes from a per-CPU
  * cache (cache.h), behind that from the table of devices, and the first time from the device itself
  * (device.h); the packet's end extends one window (window.h) and marks this CPU. The daemon is told of a device's
- * events once a period (rate.h). A device in high-rate mode that was the last one here skips all look-ups. The clock
+ * events once a second (rate.h). A device in high-rate mode that was the last one here skips all look-ups. The clock
  * is read once.
  *
  * A full ring holds nothing up: events that no record tells of are counted.
@@ -83,6 +83,8 @@ static __noinline int report(struct gs_input_cpu* cpu, struct gs_input_slot* slo
     cpu->events_reported += slot->pending;
   }
   slot->pending = 0;
+  slot->period_pending = 0;
+  slot->told_ns = now;
   return 0;
 }
 
@@ -175,14 +177,14 @@ static __always_inline void open_window(struct gs_input_cpu* cpu, struct gs_shar
   state->window_until_ns[lane] = gs_window_extend(state->window_until_ns[lane], now, window_ns[lane]);
 }
 
-/* A period that is over is judged by what the record of it tells of. */
 static __always_inline int end_period(struct gs_input_cpu* cpu, struct gs_input_slot* slot, u64 now) {
   u64 elapsed_ns = now - slot->period_start_ns;
 
   if (!gs_rate_period_over(elapsed_ns)) return 0;
-  slot->high_rate = gs_rate_high(slot->high_rate, slot->pending, elapsed_ns);
+  slot->high_rate = gs_rate_high(slot->high_rate, slot->pending - slot->period_pending, elapsed_ns);
   slot->period_start_ns = now;
-  return report(cpu, slot, now);
+  slot->period_pending = slot->pending;
+  return gs_rate_tells(slot->told_ns, now) ? report(cpu, slot, now) : 0;
 }
 
 static __noinline int slow_path(struct gs_input_cpu* cpu, struct gs_shared_state* state,

@@ -200,12 +200,13 @@ struct gs_input_slot {
   unsigned long long device; /* address of the kernel's; 0: free */
   unsigned long long used;   /* the CPU's `events` when it was last used */
   unsigned long long period_start_ns;
-  unsigned int pending; /* events seen, and no record tells of them yet */
+  unsigned long long told_ns;  /* when the last record was made; 0: never */
+  unsigned int pending;        /* events seen, and no record tells of them yet */
+  unsigned int period_pending; /* of these, before the period began */
   unsigned int id;
   unsigned int generation; /* the slot is to be believed while this equals devices_generation */
   unsigned int lane;
   unsigned int high_rate;
-  unsigned int unused;
 };
 
 /*
@@ -278,7 +279,7 @@ struct gs_event {
 #endif
 _Static_assert(sizeof(struct gs_game_process) == 8, "map value");
 _Static_assert(sizeof(struct gs_shared_state) == 48, "map value");
-_Static_assert(sizeof(struct gs_input_slot) == 48, "part of a map value");
+_Static_assert(sizeof(struct gs_input_slot) == 56, "part of a map value");
 _Static_assert(sizeof(struct gs_input_cpu) % 64 == 0, "each CPU has cache lines of its own");
 _Static_assert(sizeof(struct gs_input_device) == 8, "map value");
 _Static_assert(sizeof(struct gs_input_record) == 32, "ring record");

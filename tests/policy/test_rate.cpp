@@ -47,6 +47,18 @@ TEST(Rate, DoesNotFlapNearTheBorder) {
   }
 }
 
+TEST(Rate, TellsOfTheFirstEventAtOnceAndThenOnceASecond) {
+  EXPECT_TRUE(gs_rate_tells(0, 5 * GS_MSEC));
+  u64 told = 0;
+  int times = 0;
+  for (u64 now = GS_SEC; now < 11 * GS_SEC; now += 8 * GS_MSEC) {
+    if (!gs_rate_tells(told, now)) continue;
+    told = now;
+    times++;
+  }
+  EXPECT_EQ(times, 10);
+}
+
 TEST(Rate, APauseEndsIt) {
   EXPECT_FALSE(gs_rate_high(true, 32, GS_SEC));
   EXPECT_FALSE(gs_rate_high(true, 0xffffffff, 11 * GS_SEC));

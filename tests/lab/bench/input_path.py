@@ -58,7 +58,7 @@ def cost_figures(cost: dict, ns_per_instruction: float, kernel: str) -> list[Fig
     return [
         path("IN-3", "fast path", "fast", 120),
         path("IN-3", "device in the cache", "slow_hit", 400),
-        path("IN-3", "device in the cache and a record, 30 times a second", "record", None),
+        path("IN-3", "device in the cache and a record, once a second", "record", None),
         path("IN-2", "first sight of a device", "first_sight", 2000),
         path("IN-1", "no game", "without_game", None),
         Figure("IN-3", "fast path / device in the cache and a record",
