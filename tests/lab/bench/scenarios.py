@@ -138,7 +138,8 @@ def lanes(context: Context) -> list[Figure]:
     subprocess.run(["modprobe", "-a", "vgem", "virtio-gpu"], capture_output=True)  # built in, perhaps
     gpu, screen = seat.card_of("vgem"), seat.card_of("virtio_gpu")
     if not gpu or not screen:
-        raise BenchError("lanes: needs a card of vgem and one of virtio-gpu, as ./dev lab has them")
+        context.screen.say("\nleft out: lanes, which needs a card of vgem and one of virtio-gpu, as ./dev lab has them")
+        return []
     with mouse(context.guest, 125) as device:
         for hogs in (16, 0):
             load = loads.lanes(60, device, gpu, screen, context.machine.iterations_per_us, hogs)
