@@ -8,16 +8,17 @@
  *
  * How: events are counted over a period, which ends with the first event after its length. Above GS_RATE_HIGH a second
  * the device is in high-rate mode until it falls below half of that (a rate near the border does not flap). At a
- * period's end the daemon is told of all events since the last time, if that is long enough ago: of a device's very
- * first event, or the first after a pause, at once.
+ * period's end the daemon is told of all events since the last time, if that is a second ago: of a device's very
+ * first event, or the first after a pause of a second, at once.
  *
  *   1000 Hz mouse, 2 events a packet: 67 events in 33.5 ms -> 2000 a second, high
  *   125 Hz mouse, 3 events a packet: 12 events in 33.5 ms -> 375 a second, normal
- *   any of the two moves on and on: one record a second
+ *   any of the two moves on and on: one record a second from each CPU that its interrupt comes to
  *   a key pressed each two seconds: its first event is told of at once, the rest of its packet with the next key
  *
  * Limits: a period ends with an event. After a pause the first one still finds high-rate mode, and ends it; what came
- * last before it is counted as pending meanwhile.
+ * last before it is counted as pending meanwhile. A key that is pressed less than once a second has the daemon's wake-up
+ * before its reader's each time. Of more devices than a CPU's cache has slots, in turn, each event is told of.
  */
 #ifndef GS_POLICY_RATE_H
 #define GS_POLICY_RATE_H
@@ -26,7 +27,7 @@
 
 #define GS_RATE_HIGH 500 /* events a second; a fast typist makes 60 */
 #define GS_RATE_PERIOD_NS (1ULL << 25)
-#define GS_RATE_TELL_NS (1ULL << 30) /* one event in a hundred at 125 Hz */
+#define GS_RATE_TELL_NS (1ULL << 30) /* one packet in 134 at 125 Hz */
 
 /* Whether `events` in `elapsed_ns` are a high rate, for a device that was in this mode before or was not. */
 GS_POLICY bool gs_rate_high(bool was_high, u32 events, u64 elapsed_ns) {

@@ -200,7 +200,7 @@ struct gs_input_slot {
   unsigned long long device; /* address of the kernel's; 0: free */
   unsigned long long used;   /* the CPU's `events` when it was last used */
   unsigned long long period_start_ns;
-  unsigned long long told_ns;  /* when the last record was made; 0: never */
+  unsigned long long told_ns;  /* when the daemon was last told, or the ring was full; 0: never */
   unsigned int pending;        /* events seen, and no record tells of them yet */
   unsigned int period_pending; /* of these, before the period began */
   unsigned int id;
@@ -246,7 +246,7 @@ enum gs_input_record_kind {
 
 /* Maps input_rings. No code or value is in it: what is typed is nobody's business. */
 struct gs_input_record {
-  unsigned long long time_ns; /* of the newest event that it tells of, CLOCK_MONOTONIC */
+  unsigned long long time_ns; /* when it was made, by an event of this device or of one that took its slot */
   unsigned long long device;  /* key of input_devices */
   unsigned int id;
   unsigned int events;

@@ -90,8 +90,9 @@ void Input::take(const gs_input_record& record) {
   if (record.kind == GS_INPUT_DEVICE_SEEN && record.lane == GS_INPUT_ASK)
     question_ = questions_.insert(record.id).second || question_;
   if (record.kind == GS_INPUT_DEVICE_GONE) question_ = questions_.erase(record.id) > 0 || question_;
-  if (record.kind != GS_INPUT_EVENTS || record.lane >= GS_INPUT_LANES) return;
+  if (record.kind != GS_INPUT_EVENTS) return;
   delivered_ += record.events;
+  if (record.lane >= GS_INPUT_LANES) return; /* its lane is not known any more */
   const uint64_t now_ns = monotonic_ns();
   const uint64_t took_ns = now_ns > record.time_ns ? now_ns - record.time_ns : 0;
   to_daemon_[record.lane][gs_histogram_bucket(took_ns, GS_INPUT_BUCKETS)]++;

@@ -124,7 +124,7 @@ def clicks(context: Context) -> list[Figure]:
     with mouse(context.guest, 1000) as device:
         measure(loads.clicks(144, device, hogs=0))
         measure(loads.clicks(144, device, hogs=16), figures.DEFAULT, figures.REALTIME)
-        # Nobody reads it: another real-time thread that wakes all the time, and records for the service.
+        # Nobody reads it: another real-time thread that wakes all the time.
         with mouse(context.guest, 1000, "--name", "Other Mouse"):
             measure(loads.clicks(144, device, hogs=16, beside="another mouse"), figures.REALTIME)
     with mouse(context.guest, 125) as device:

@@ -8,7 +8,7 @@ import subprocess
 
 from backend import BackendTest
 from lab import wait_until
-from uinput import BTN_LEFT, EV_REL, REL_X, Device
+from uinput import BTN_LEFT, EV_REL, EV_SW, REL_X, SW_LID, Device
 
 SLOTS = 8  # of a CPU's cache: GS_INPUT_SLOTS
 INPUT_LANES = {"keyboard": 0, "mouse": 1, "controller": 2, "other": 3}
@@ -59,6 +59,12 @@ class InputTest(BackendTest):
     def pin(self, cpu):
         os.sched_setaffinity(0, {cpu})
         self.addCleanup(os.sched_setaffinity, 0, range(os.cpu_count()))
+
+    def pin_to_fresh_slots(self):
+        """To a CPU in whose cache there is none that may lose its slot with events pending, of which a record would tell."""
+        self.pin(0)
+        for lid in [self.device(switches=[SW_LID]) for _ in range(SLOTS)]:
+            lid.packet(EV_SW, SW_LID, 1)
 
     @staticmethod
     def reader(event_device, ready):

@@ -151,7 +151,7 @@ class Input(InputTest):
         self.assertLessEqual(grown["devices_seen"], 100)
         self.assertEqual(self.driver.ask("devices"), 0, "the table holds no device that is gone")
 
-    def test_IN3_a_device_in_high_rate_mode_is_told_of_together(self):
+    def test_IN3_a_device_in_high_rate_mode_is_not_looked_up(self):
         self.with_game()
         mouse = self.mouse()
         self.pin(0)
@@ -159,25 +159,24 @@ class Input(InputTest):
         mouse.move(20000)
         grown = self.input_grown(before)
         self.assert_all_accounted_for(grown, 40000)
-        self.assertLess(grown["records"], 4000, "one record for many events")
         self.assertLess(grown["device_cache_hits"] + grown["device_cache_misses"], 8000, "most take the fast path")
 
     def test_IN3_the_daemon_is_told_at_once_and_then_once_a_second(self):
         """So that it does not wake with each event that a game's thread wakes for (rate.h)."""
         self.with_game()
-        self.pin(0)
         for name, pause_s, packets in (("125 Hz", 0.008, 400), ("1000 Hz", 0.001, 3200)):
             with self.subTest(mouse=name):
                 mouse = self.mouse()
+                self.pin_to_fresh_slots()
                 before, start = self.input_counters(), time.monotonic()
                 mouse.packet(EV_REL, REL_X, -1)
-                # That it is there, and its first event; perhaps what another had pending that loses its slot.
-                self.assertIn(self.input_grown(before)["records"], (2, 3), "at once")
+                self.assertEqual(self.input_grown(before)["records"], 2, "that it is there, and its first event, at once")
                 before = self.input_counters()
                 for number in range(packets):
                     time.sleep(pause_s)
                     mouse.packet(EV_REL, REL_X, 1 if number % 2 == 0 else -1)
-                grown, lasted_s = self.input_grown(before), time.monotonic() - start
+                lasted_s = time.monotonic() - start
+                grown = self.input_grown(before)
                 self.assert_all_accounted_for(grown, 2 * packets)
                 # Told at the end of a period, with an event: each time somewhat more than a second after the last.
                 self.assertGreaterEqual(grown["records"], lasted_s // (TELL_S + 0.1))
