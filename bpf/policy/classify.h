@@ -15,6 +15,8 @@
  *   a game's, and on a frame's path (path.h: all GS_EVIDENCE_STARTS
  *   are where such a path begins, others are found from there)        frame
  *   flips, and is no game's                                           compositor
+ *   a worker of the kernel's, woken in the middle of a call that
+ *   flips, or by a game or a compositor that gives work to a GPU      compositor
  *   network, of the game that is played, or of whom that has just
  *   spoken to on this machine: it is the game's server                game network
  *   starts a game, has just been started as one, or is waited for
@@ -34,6 +36,10 @@
  *   the same, by another player's            network              network
  *
  * A name counts where no hook can tell, and then as what the hook would have seen.
+ *
+ * A driver mostly does not do itself what a call asks of it: it hands that to a workqueue, so that a flip, or a frame's
+ * work for the GPU (the kernel's DRM scheduler since 6.8), waits for a thread at nice 0 which nobody knows. One that is
+ * woken within GS_ERRAND_NS of such a call's begin, by who made it, is taken to do that, until it sleeps.
  *
  * Limits: a program may do all this for show. It gains a lane that share.h bounds, no more.
  */
@@ -59,6 +65,8 @@ enum gs_evidence {
   GS_EVIDENCE_NAME = 0x400,     /* has a known name, and no hook could tell */
   GS_EVIDENCE_LAUNCH = 0x800,   /* starts a game, has just been started as one, or is waited for by one */
   GS_EVIDENCE_ANSWERS = 0x1000, /* is no game's, and woken by a message of a game's live conversation */
+  GS_EVIDENCE_ERRAND =
+      0x2000, /* is a worker of the kernel's, and has a flip or a frame's work for a GPU to do */
 };
 
 /* Of a game's thread: a frame's path begins here; so it does at a name of a frame's thread. */
@@ -159,6 +167,15 @@ GS_POLICY u32 gs_evidence(const struct gs_facts* facts, u32 path) {
 /* Of a game's thread. */
 GS_POLICY bool gs_starts_path(const struct gs_facts* facts, u32 evidence) {
   return evidence & GS_EVIDENCE_STARTS || (evidence & GS_EVIDENCE_NAME && facts->named_frame);
+}
+
+/* From the begin of a call to a driver until the driver has woken a worker for it. */
+#define GS_ERRAND_NS (2 * GS_MSEC)
+
+/* Whether a worker of the kernel's is woken for a frame's sake, by a thread that last did these. */
+GS_POLICY bool gs_gives_errand(bool of_game, u64 submit_age_ns, u64 command_age_ns, u64 flip_age_ns) {
+  if (flip_age_ns <= GS_ERRAND_NS) return true;
+  return gs_min(submit_age_ns, command_age_ns) <= GS_ERRAND_NS && (of_game || flip_age_ns <= GS_FLIP_KEEP_NS);
 }
 
 /* The lane of a thread of no game of which no detector has seen anything: nearly all wake-ups of a machine.

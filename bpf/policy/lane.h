@@ -13,7 +13,9 @@
  *   audio         an audio server's, another program's        lane below; so short that frames can wait
  *   frame         a frame waits for it now (path.h,           the same; among themselves by the frame's end
  *                 pattern.h, window.h, frame.h)               (urgent.h)
- *   compositor    puts frames on the screen                   the same
+ *   compositor    puts frames on the screen, or is a          the same
+ *                 worker of the kernel's that does it, or
+ *                 gives a frame's work to the GPU
  *   game network  the game's live conversation, its           the same
  *                 server's part where that is here; a game
  *                 that is being started

@@ -169,6 +169,22 @@ static __always_inline bool seen_by_a_detector(const struct gs_signals* signals)
          signals->net_ns | signals->bulk_ns | signals->launch_ns | signals->named;
 }
 
+/* Whether it is a worker of the kernel's that the current thread wakes for a frame's sake (classify.h). That one may be
+ * real-time, as compositors are. */
+static __always_inline bool has_errand(const struct task_struct* p, u64 now) {
+  const struct gs_signals* signals;
+  struct task_struct* current;
+  struct task_ctx* asks;
+
+  if (!(p->flags & PF_WQ_WORKER) || compat_in_interrupt()) return false;
+  current = bpf_get_current_task_btf();
+  asks = current->pid ? task_ctx_of(current) : NULL;
+  if (!asks) return false;
+  signals = &asks->signals;
+  return gs_gives_errand(asks->game, gs_age(now, signals->submit_ns), gs_age(now, signals->command_ns),
+                         gs_age(now, signals->flip_ns));
+}
+
 /*
  * A game's thread that another thread wakes, on a frame's path, and of which nothing else is known: the path alone
  * decides. So it is with each job of a frame, of which there are many.
@@ -204,6 +220,11 @@ __noinline u32 task_wakes(struct task_struct* p __arg_trusted, struct task_ctx* 
       !seen_by_a_detector(&tc->signals)) {
     tc->lane = gs_lane_of_nobody(p->policy == SCHED_IDLE, tc->burst_avg_ns, tunables.interactive_burst_ns);
     tc->evidence = 0;
+    if (waker_known && has_errand(p, now)) {
+      tc->lane = GS_LANE_COMPOSITOR;
+      tc->evidence = GS_EVIDENCE_ERRAND;
+      count(errands);
+    }
     tc->window = 0;
     tc->runnable_ns = now;
     return tc->lane;

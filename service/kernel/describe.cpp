@@ -17,7 +17,7 @@ constexpr struct {
     {GS_EVIDENCE_PEER, "peer"},       {GS_EVIDENCE_GPU, "gpu"},           {GS_EVIDENCE_FLIP, "flip"},
     {GS_EVIDENCE_FENCE, "fence"},     {GS_EVIDENCE_COMMAND, "command"},   {GS_EVIDENCE_AUDIO, "audio"},
     {GS_EVIDENCE_NETWORK, "network"}, {GS_EVIDENCE_NAME, "name"},         {GS_EVIDENCE_LAUNCH, "launch"},
-    {GS_EVIDENCE_ANSWERS, "answers"},
+    {GS_EVIDENCE_ANSWERS, "answers"}, {GS_EVIDENCE_ERRAND, "errand"},
 };
 
 uint64_t usec(uint64_t ns) {

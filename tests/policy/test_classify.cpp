@@ -106,6 +106,17 @@ TEST(Classify, AThreadOfTheGameThatIsPlayed) {
   for (const Row& row : rows) check(of_game(), row);
 }
 
+TEST(Classify, AnErrandIsGivenInTheMiddleOfACall) {
+  constexpr u64 never = ~0ULL, now = 100 * GS_USEC, before = GS_ERRAND_NS + 1;
+  EXPECT_TRUE(gs_gives_errand(false, never, never, now)) << "flips";
+  EXPECT_FALSE(gs_gives_errand(false, never, never, before)) << "has flipped, and writes to a disk";
+  EXPECT_TRUE(gs_gives_errand(true, now, never, never)) << "a game's, submits";
+  EXPECT_TRUE(gs_gives_errand(true, never, now, never)) << "a game's, of whose driver no more is known";
+  EXPECT_FALSE(gs_gives_errand(true, before, before, never));
+  EXPECT_FALSE(gs_gives_errand(false, now, now, never)) << "a browser's, submits";
+  EXPECT_TRUE(gs_gives_errand(false, now, never, 16 * GS_MSEC)) << "a compositor, submits";
+}
+
 TEST(Classify, AThreadOfNoGame) {
   const Row rows[] = {
       {"a browser's, submits", [](auto& f) { f.ages.submit = 4 * GS_MSEC; }, 0, GS_LANE_INTERACTIVE},

@@ -78,6 +78,7 @@ class Totals:
     audio_missed: int = 0
     audio_wake_ns: list[int] = dataclasses.field(default_factory=list)
     compositor_wake_ns: list[int] = dataclasses.field(default_factory=list)
+    flip_ns: list[int] = dataclasses.field(default_factory=list)
     delivery_ns: list[int] = dataclasses.field(default_factory=list)
     round_trip_ns: list[int] = dataclasses.field(default_factory=list)
     background_us: float = 0
@@ -99,6 +100,7 @@ class Totals:
         self.audio_wake_ns += game.get("audio", {}).get("wake", {}).get("raw_ns", [])
         for compositor in compositors:
             self.compositor_wake_ns += compositor["wake"]["raw_ns"]
+            self.flip_ns += compositor["flip"]["raw_ns"]
         self.delivery_ns += game.get("net", {}).get("delivery", {}).get("raw_ns", [])
         self.round_trip_ns += game.get("net", {}).get("round_trip", {}).get("raw_ns", [])
         self.background_us += work_us(background, costs)
@@ -242,7 +244,10 @@ def lanes_figures(load: str, totals: dict[str, Totals], kernel: str, idle: bool)
     for id, lane, values in (("GPU-1", "GPU", lambda t: t.wake_ns), *LANES_OF_A_GAME,
                              ("GPU-8", "compositor", lambda t: t.compositor_wake_ns)):
         rows += _lane_figures(id, lane, values, load, totals, limits, kernel)
-    return rows
+    flip = _each(totals, lambda t: scaled(percentile(t.flip_ns, 99), 1000))
+    # A flip waits for the screen's next refresh besides, whatever the scheduler does.
+    what = f"a flip, from call to done, p99, {load}"
+    return [*rows, *absolute("GPU-8", what, "us", flip, kernel), *against("GPU-8", what, flip, {DEFAULT: IDLE_LIMIT}, kernel)]
 
 
 def _lane_figures(id: str, lane: str, values, load: str, totals: dict[str, Totals], limits: dict, kernel: str) -> list[Figure]:

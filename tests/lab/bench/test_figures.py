@@ -129,7 +129,7 @@ class LanesFigures(unittest.TestCase):
     def of(self, us, compositor_us):
         game, background = block(wake_ns=us * 1000)
         result = Totals()
-        result.add(game, background, Costs(2, 3), {"wake": {"raw_ns": [compositor_us * 1000] * 100}})
+        result.add(game, background, Costs(2, 3), {"wake": {"raw_ns": [compositor_us * 1000] * 100}, "flip": {"raw_ns": [compositor_us * 2000] * 100}})
         return result
 
     def test_tell_the_compositors_from_the_games(self):

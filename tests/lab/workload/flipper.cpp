@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // flipper: owns a screen and flips between two buffers, as a compositor does, or a game without one. It measures how late
-// it is when it comes for the next frame.
+// it is when it comes for the next frame, and how long a flip takes.
 #include <fcntl.h>
 #include <unistd.h>
 #include <xf86drm.h>
@@ -98,21 +98,25 @@ int main(int argc, char** argv) {
     prepare_process();
     Screen screen(card);
     constexpr size_t most_seconds = 60;
-    Samples wake(static_cast<size_t>(most_seconds * hz));
+    Samples wake(static_cast<size_t>(most_seconds * hz)), flip(static_cast<size_t>(most_seconds * hz));
     // Not joined: where a flip fails it still waits for the interval.
     static std::atomic<bool> in_time = false;
     std::thread([] { in_time = control.announce_and_arm(interval); }).detach();
     int64_t at = now_ns();
     for (unsigned frame = 1; !interval.over(now_ns()); frame++) {
       spin(static_cast<uint64_t>(work_us * iterations_per_us));
+      const int64_t drawn = now_ns();
       screen.flip(frame);
       const int64_t now = now_ns();
+      if (interval.contains(drawn)) flip.add(now - drawn);
       at = std::max(at + static_cast<int64_t>(ns_per_s / hz), now);
       if (at == now) continue;  // behind
       sleep_until_ns(at);
       if (interval.contains(at)) wake.add(now_ns() - at);
     }
-    control.write(nlohmann::json{{"wake", wake.summary(raw)}, {"in_time", in_time.load()}}.dump());
+    control.write(
+        nlohmann::json{{"wake", wake.summary(raw)}, {"flip", flip.summary(raw)}, {"in_time", in_time.load()}}
+            .dump());
   } catch (const std::exception& error) {
     std::cerr << "flipper: " << error.what() << '\n';
     std::_Exit(1);

@@ -15,8 +15,8 @@ import threading
 import time
 
 import seat
-from backend import GAME, BackendTest, Cells
-from lab import PROGRAMS, wait_until
+from backend import GAME, BackendTest, Cells, count_up
+from lab import PROGRAMS, first_line, wait_until
 from uinput import BTN_LEFT, EV_REL, REL_X, Device
 
 # linux/ioctl.h, drm/drm.h, drm/vgem_drm.h
@@ -327,6 +327,30 @@ class Gpu(BackendTest):
             self.assertEqual((found["lane"], found["evidence"]), ("compositor", ["flip"]))
             self.assertGreater(found["frame_period_usec"], 0)
             self._kill(pid)
+
+    def test_GPU8_the_kernels_worker_that_flips_is_as_urgent_as_who_asked(self):
+        """A driver hands a flip to a workqueue; beside hogs its worker would wait for its turn, and the frame with it."""
+        self.attach()
+        for _ in range(3 * os.cpu_count()):
+            self.fork(lambda: count_up(Cells(1), 0))
+        pid = self.flipping(game=False)
+        before = self.driver.ask("counters")
+        wait_until("flips", lambda: self.grown(before, "gpu_flips") >= 100)
+        flips, errands = self.grown(before, "gpu_flips"), self.grown(before, "errands")
+        self.assertGreater(errands, 0.8 * flips)
+        workers = [int(path.parent.name) for path in pathlib.Path("/proc").glob("[0-9]*/comm") if first_line(path, "").startswith("kworker/u")]
+        found = wait_until("a worker that has just flipped", lambda: next(
+            (facts for facts in map(self.explain, workers) if facts.get("evidence") == ["errand"]), None))
+        self.assertEqual(found["lane"], "compositor")
+        # Not whatever else such workers do.
+        self._kill(pid)
+        before = self.driver.ask("counters")
+        written = self.scratch() / "written"
+        for number in range(20):
+            written.write_bytes(bytes(100_000))
+            os.sync()
+        self.assertEqual(self.grown(before, "errands"), 0)
+        self.assert_still_attached()
 
     def compositor(self, *argv, **environment):
         """A real one on the screen, and what is known of it when it has drawn for a while."""
