@@ -15,8 +15,8 @@
  *   a game's, and on a frame's path (path.h: all GS_EVIDENCE_STARTS
  *   are where such a path begins, others are found from there)        frame
  *   flips, and is no game's                                           compositor
- *   a worker of the kernel's, woken in the middle of a call that
- *   flips, or by a game or a compositor that gives work to a GPU      compositor
+ *   a worker of the kernel's, woken by a call that flips, or that
+ *   gives work of a game's or a compositor's to a GPU                 compositor
  *   network, of the game that is played, or of whom that has just
  *   spoken to on this machine: it is the game's server                game network
  *   starts a game, has just been started as one, or is waited for
@@ -39,9 +39,12 @@
  *
  * A driver mostly does not do itself what a call asks of it: it hands that to a workqueue, so that a flip, or a frame's
  * work for the GPU (the kernel's DRM scheduler since 6.8), waits for a thread at nice 0 which nobody knows. One that is
- * woken within GS_ERRAND_NS of such a call's begin, by who made it, is taken to do that, until it sleeps.
+ * woken in the middle of an ioctl, by who has just flipped or submitted, is taken to do that until it is idle: it may
+ * have to wait for a fence or a refresh before.
  *
- * Limits: a program may do all this for show. It gains a lane that share.h bounds, no more.
+ * Limits: a program may do all this for show. It gains a lane that share.h bounds, no more. A worker that an interrupt
+ * wakes for the next piece of work, or another worker, is not known; one that has more in its queue does that as well,
+ * until it has run for too long.
  */
 #ifndef GS_POLICY_CLASSIFY_H
 #define GS_POLICY_CLASSIFY_H
@@ -169,10 +172,16 @@ GS_POLICY bool gs_starts_path(const struct gs_facts* facts, u32 evidence) {
   return evidence & GS_EVIDENCE_STARTS || (evidence & GS_EVIDENCE_NAME && facts->named_frame);
 }
 
-/* From the begin of a call to a driver until the driver has woken a worker for it. */
-#define GS_ERRAND_NS (2 * GS_MSEC)
+/* Since what the thread did was last seen: of submits that follow each other not each is (submitter.h). */
+#define GS_ERRAND_NS (20 * GS_MSEC)
 
-/* Whether a worker of the kernel's is woken for a frame's sake, by a thread that last did these. */
+/* The system call of that name, by x86's numbers. */
+GS_POLICY bool gs_is_ioctl(u32 call, bool is_32bit) {
+  return call == (is_32bit ? 54 : 16);
+}
+
+/* Whether a worker of the kernel's that is woken in the middle of an ioctl is woken for a frame's sake, by a thread that
+ * last did these. */
 GS_POLICY bool gs_gives_errand(bool of_game, u64 submit_age_ns, u64 command_age_ns, u64 flip_age_ns) {
   if (flip_age_ns <= GS_ERRAND_NS) return true;
   return gs_min(submit_age_ns, command_age_ns) <= GS_ERRAND_NS && (of_game || flip_age_ns <= GS_FLIP_KEEP_NS);

@@ -10,7 +10,7 @@
  *   audio         a fourth of its period from now: the card plays on meanwhile
  *   frame         at its frame's end, so as that comes near it passes those with more time; when the frame is
  *                 late, now. Threads further from the frame's start come 0.1 ms later for each hop
- *   compositor    before the next flip, likewise
+ *   compositor    before the next flip, likewise; a worker of the kernel's that flips, now
  *   game network  in 4 ms; in 1 ms while the player's hand is on the input, for then an answer is waited for
  *
  *   now 100 ms, 60 Hz, frame began at 90 ms    ->  106.7

@@ -24,6 +24,7 @@ static __always_inline u64 urgent_key(struct task_ctx* tc, u64 now) {
   struct game_ctx* game = game_ctx_of(tc->game);
   u64 begin = game->begin_ns, period = game->period_ns;
 
+  if (tc->evidence & GS_EVIDENCE_ERRAND) return now; /* short, and somebody's frame is past all else */
   if (tc->lane == GS_LANE_COMPOSITOR) {
     begin = tc->signals.frames.begin_ns;
     period = gs_frame_period(&tc->signals.frames);

@@ -5,7 +5,7 @@
  * 1. Who is urgent. A frame on the screen waits for a few threads: the one that starts it (woken by a timer,
  * a device or an input event), those that it hands work to and waits for, and those that these wait for. They
  * are found by what they do: pattern.h finds the start, window.h the answer to input, path.h the rest, from
- * who wakes whom. Only threads of a registered game can be urgent (detect/process.bpf.c). This is decided
+ * who wakes whom. Of others compositors, audio and a game's own servers can be urgent (classify.h). This is decided
  * once a wake-up (task.bpf.c).
  *
  * 2. What they get. An idle CPU, else at once a CPU that runs somebody less urgent (select_cpu.bpf.c,

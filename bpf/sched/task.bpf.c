@@ -175,6 +175,8 @@ static __always_inline bool has_errand(const struct task_struct* p, u64 now) {
   const struct gs_signals* signals;
   struct task_struct* current;
   struct task_ctx* asks;
+  bool is_32bit;
+  u64 argument;
 
   if (!(p->flags & PF_WQ_WORKER) || compat_in_interrupt()) return false;
   current = bpf_get_current_task_btf();
@@ -182,7 +184,8 @@ static __always_inline bool has_errand(const struct task_struct* p, u64 now) {
   if (!asks) return false;
   signals = &asks->signals;
   return gs_gives_errand(asks->game, gs_age(now, signals->submit_ns), gs_age(now, signals->command_ns),
-                         gs_age(now, signals->flip_ns));
+                         gs_age(now, signals->flip_ns)) &&
+         gs_is_ioctl(compat_system_call(current, &argument, &is_32bit), is_32bit);
 }
 
 /*
@@ -219,12 +222,12 @@ __noinline u32 task_wakes(struct task_struct* p __arg_trusted, struct task_ctx* 
   if (!tc->game && !tc->audio_server && !gs_before(now, tc->help_until_ns) &&
       !seen_by_a_detector(&tc->signals)) {
     tc->lane = gs_lane_of_nobody(p->policy == SCHED_IDLE, tc->burst_avg_ns, tunables.interactive_burst_ns);
-    tc->evidence = 0;
+    tc->evidence &= GS_EVIDENCE_ERRAND; /* it has slept within that */
     if (waker_known && has_errand(p, now)) {
-      tc->lane = GS_LANE_COMPOSITOR;
       tc->evidence = GS_EVIDENCE_ERRAND;
       count(errands);
     }
+    if (tc->evidence) tc->lane = GS_LANE_COMPOSITOR;
     tc->window = 0;
     tc->runnable_ns = now;
     return tc->lane;

@@ -117,6 +117,13 @@ TEST(Classify, AnErrandIsGivenInTheMiddleOfACall) {
   EXPECT_TRUE(gs_gives_errand(false, now, never, 16 * GS_MSEC)) << "a compositor, submits";
 }
 
+TEST(Classify, AnErrandIsGivenByAnIoctlAlone) {
+  EXPECT_TRUE(gs_is_ioctl(16, false));
+  EXPECT_TRUE(gs_is_ioctl(54, true));
+  EXPECT_FALSE(gs_is_ioctl(1, false)) << "write()";
+  EXPECT_FALSE(gs_is_ioctl(54, false)) << "setsockopt()";
+}
+
 TEST(Classify, AThreadOfNoGame) {
   const Row rows[] = {
       {"a browser's, submits", [](auto& f) { f.ages.submit = 4 * GS_MSEC; }, 0, GS_LANE_INTERACTIVE},

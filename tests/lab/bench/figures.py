@@ -245,7 +245,7 @@ def lanes_figures(load: str, totals: dict[str, Totals], kernel: str, idle: bool)
                              ("GPU-8", "compositor", lambda t: t.compositor_wake_ns)):
         rows += _lane_figures(id, lane, values, load, totals, limits, kernel)
     flip = _each(totals, lambda t: scaled(percentile(t.flip_ns, 99), 1000))
-    # A flip waits for the screen's next refresh besides, whatever the scheduler does.
+    # A flip may wait for the screen's next refresh besides, whatever the scheduler does.
     what = f"a flip, from call to done, p99, {load}"
     return [*rows, *absolute("GPU-8", what, "us", flip, kernel), *against("GPU-8", what, flip, {DEFAULT: IDLE_LIMIT}, kernel)]
 
