@@ -9,9 +9,9 @@
  *
  * Work. With no game, an event is counted, and that is all. Else: what the device is comes from a per-CPU
  * cache (cache.h), behind that from the table of devices, and the first time from the device itself
- * (device.h); the packet's end extends one window (window.h) and marks this CPU. The daemon is told of a device's
- * events once a second at the most (rate.h). A device in high-rate mode that was the last one here skips all look-ups. The clock
- * is read once.
+ * (device.h); the packet's end extends one window (window.h) and marks this CPU. The daemon is told of a
+ * device's events once a second at the most (rate.h). A device in high-rate mode that was the last one here
+ * skips all look-ups. The clock is read once.
  *
  * A full ring holds nothing up: events that no record tells of are counted.
  */

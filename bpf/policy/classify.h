@@ -39,12 +39,11 @@
  *
  * A driver mostly does not do itself what a call asks of it: it hands that to a workqueue, so that a flip, or a frame's
  * work for the GPU (the kernel's DRM scheduler since 6.8), waits for a thread at nice 0 which nobody knows. One that is
- * woken in the middle of an ioctl, by who has just flipped or submitted, is taken to do that until it is idle: it may
- * have to wait for a fence or a refresh before.
+ * woken in the middle of an ioctl, by who has just flipped or submitted, is taken to do that until it is idle, or has run
+ * for too long, or has been at it for GS_ERRAND_LASTS_NS: it may have to wait for a fence or a refresh before.
  *
  * Limits: a program may do all this for show. It gains a lane that share.h bounds, no more. A worker that an interrupt
- * wakes for the next piece of work, or another worker, is not known; one that has more in its queue does that as well,
- * until it has run for too long.
+ * wakes for the next piece of work, or another worker, is not known; one that has more in its queue does that as well.
  */
 #ifndef GS_POLICY_CLASSIFY_H
 #define GS_POLICY_CLASSIFY_H
@@ -174,6 +173,9 @@ GS_POLICY bool gs_starts_path(const struct gs_facts* facts, u32 evidence) {
 
 /* Since what the thread did was last seen: of submits that follow each other not each is (submitter.h). */
 #define GS_ERRAND_NS (20 * GS_MSEC)
+
+/* Some frames, for what it has to wait for. A worker that finds more in its queue may not be idle for long. */
+#define GS_ERRAND_LASTS_NS (100 * GS_MSEC)
 
 /* The system call of that name, by x86's numbers. */
 GS_POLICY bool gs_is_ioctl(u32 call, bool is_32bit) {

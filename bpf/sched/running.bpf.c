@@ -160,8 +160,8 @@ void BPF_PROG(gamesched_stopping, struct task_struct* p, bool runnable) {
     tc->slice_left_ns = gs_slice_kept(tc->lane, taken_by, cc->claim_burst_ns, cc->slice_end_ns, now);
     return;
   }
-  if (tc->evidence & GS_EVIDENCE_ERRAND && p->__state & TASK_NOLOAD)
-    tc->evidence = 0;                                   /* as idle workers sleep */
+  /* So idle workers sleep. */
+  if (tc->evidence & GS_EVIDENCE_ERRAND && p->__state & TASK_NOLOAD) tc->evidence = 0;
   if (gs_lane_urgent(tc->lane)) task_weigh(p, tc, now); /* not when it starts: it is waited for */
   tc->burst_avg_ns = gs_ewma4(tc->burst_avg_ns, tc->burst_ns);
   tc->burst_ns = 0;

@@ -222,9 +222,11 @@ __noinline u32 task_wakes(struct task_struct* p __arg_trusted, struct task_ctx* 
   if (!tc->game && !tc->audio_server && !gs_before(now, tc->help_until_ns) &&
       !seen_by_a_detector(&tc->signals)) {
     tc->lane = gs_lane_of_nobody(p->policy == SCHED_IDLE, tc->burst_avg_ns, tunables.interactive_burst_ns);
-    tc->evidence &= GS_EVIDENCE_ERRAND; /* it has slept within that */
+    /* It may have slept within one. */
+    tc->evidence = gs_before(now, tc->frame_until_ns) ? tc->evidence & GS_EVIDENCE_ERRAND : 0;
     if (waker_known && has_errand(p, now)) {
       tc->evidence = GS_EVIDENCE_ERRAND;
+      tc->frame_until_ns = now + GS_ERRAND_LASTS_NS;
       count(errands);
     }
     if (tc->evidence) tc->lane = GS_LANE_COMPOSITOR;

@@ -37,7 +37,7 @@ struct task_ctx {
   u64 burst_ns; /* CPU time since it last woke */
   u64 burst_avg_ns;
   u64 audio_paid_ns;  /* an audio thread, or one of an audio server: when it will have paid for what it ran */
-  u64 frame_until_ns; /* on a frame's critical path until then */
+  u64 frame_until_ns; /* on a frame's critical path until then; a worker of the kernel's: on an errand */
   u64 runnable_ns;    /* when it last became runnable; 0 while it runs or sleeps */
   u64 wait_ns;        /* its last time from runnable to running */
   u64 wait_avg_ns;
