@@ -13,7 +13,9 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
-#define PF_KTHREAD 0x00200000 /* flag of a thread of the kernel; BTF knows no macros */
+/* Flags of threads of the kernel; BTF knows no macros. */
+#define PF_KTHREAD 0x00200000
+#define PF_WQ_WORKER 0x00000020
 
 /* Kfuncs without which there is no scheduler are declared by vmlinux.h as weak too: the loader reports
  * a kernel that lacks one as unsupported. */

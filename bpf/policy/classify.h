@@ -67,8 +67,7 @@ enum gs_evidence {
   GS_EVIDENCE_NAME = 0x400,     /* has a known name, and no hook could tell */
   GS_EVIDENCE_LAUNCH = 0x800,   /* starts a game, has just been started as one, or is waited for by one */
   GS_EVIDENCE_ANSWERS = 0x1000, /* is no game's, and woken by a message of a game's live conversation */
-  GS_EVIDENCE_ERRAND =
-      0x2000, /* is a worker of the kernel's, and has a flip or a frame's work for a GPU to do */
+  GS_EVIDENCE_ERRAND = 0x2000,  /* is a worker of the kernel's that flips, or gives a frame's work to a GPU */
 };
 
 /* Of a game's thread: a frame's path begins here; so it does at a name of a frame's thread. */

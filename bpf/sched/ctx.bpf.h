@@ -30,8 +30,6 @@
 #define DSQ_FRAME_BIT 0x10000ULL
 #define DSQ_CPU_BIT 0x20000ULL
 
-#define PF_WQ_WORKER 0x00000020
-#define PF_KTHREAD 0x00200000
 #define MAX_RT_PRIO 100 /* of a task_struct's prio; below: real-time and deadline */
 
 struct cpu_ctx {
