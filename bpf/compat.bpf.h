@@ -166,4 +166,16 @@ static inline __attribute__((always_inline)) u32 compat_system_call(struct task_
 #endif
 }
 
+/* The second argument of that call. */
+static inline __attribute__((always_inline)) u64 compat_second_argument(struct task_struct* p,
+                                                                        bool is_32bit) {
+#ifdef __TARGET_ARCH_x86
+  struct pt_regs* regs = (struct pt_regs*)bpf_task_pt_regs(p);
+
+  return is_32bit ? (u32)regs->cx : regs->si;
+#else
+  return 0;
+#endif
+}
+
 #endif

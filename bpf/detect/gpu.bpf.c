@@ -23,6 +23,7 @@
 #include "bpf/shared/detector_counts.bpf.h"
 #include "bpf/shared/games.bpf.h"
 #include "bpf/shared/input_times.bpf.h"
+#include "bpf/policy/classify.h"
 #include "bpf/policy/frame.h"
 #include "bpf/policy/submitter.h"
 
@@ -53,12 +54,27 @@ struct {
   __type(value, struct gs_gpu_card);
 } gpu_cards SEC(".maps");
 
+/* Processes that have put frames on a screen: by id, when last. */
+struct {
+  __uint(type, BPF_MAP_TYPE_LRU_HASH);
+  __uint(max_entries, 64);
+  __type(key, u32);
+  __type(value, u64);
+} screen_owners SEC(".maps");
+
 /* What each CPU saw last. */
 static struct gs_submitter submitters[GS_MAX_CPUS];
 
 /* What the scheduler has found out, unless a game came or went since. */
 static __always_inline u32 game_of(const struct task_ctx* tc, const struct gs_shared_state* state) {
   return tc->games_generation == state->games_generation ? tc->game : game_here();
+}
+
+/* Whoever draws for a program that flips: kwin and mutter have threads for each. */
+static __always_inline void draws_for_screen(struct gs_signals* signals, u32 tgid, u64 now) {
+  u64* flip_ns = bpf_map_lookup_elem(&screen_owners, &tgid);
+
+  if (flip_ns && now - *flip_ns < GS_FLIP_KEEP_NS) signals->screen_ns = now;
 }
 
 /* A thread began a frame. */
@@ -102,6 +118,7 @@ static __always_inline int submitted(u32 cpu, u64 file, u32 command) {
   if (!tc) return 0;
   before = tc->signals.submit_ns;
   tc->signals.submit_ns = now;
+  draws_for_screen(&tc->signals, p->tgid, now);
   if (now - tc->signals.flip_ns >= GS_SEC) begins = gs_frame_submit(&tc->signals.frames, before, now);
   gs_submitter_seen(&submitters[cpu], bpf_jiffies64(), file, command, p->pid, p->nvcsw, begins);
   return begins ? frame_began(tc, p->pid, cpu, now) : 0;
@@ -110,8 +127,10 @@ static __always_inline int submitted(u32 cpu, u64 file, u32 command) {
 static __noinline int flipped(void) {
   struct task_ctx* tc = task_here();
   u64 now = bpf_ktime_get_ns();
+  u32 tgid = bpf_get_current_pid_tgid() >> 32;
 
   detector_counts(gpu_flips);
+  bpf_map_update_elem(&screen_owners, &tgid, &now, BPF_ANY);
   if (!tc) return 0;
   tc->signals.flip_ns = now;
   gs_frame_begins(&tc->signals.frames, now);
@@ -153,9 +172,13 @@ static __always_inline void ask(struct gs_gpu_card* card, u32 minor) {
 
 static __noinline int unknown_command(struct gs_gpu_card* card, u32 minor) {
   struct gs_signals* signals = signals_here();
+  u64 now = bpf_ktime_get_ns();
 
   detector_counts(gpu_commands);
-  if (signals) signals->command_ns = bpf_ktime_get_ns();
+  if (signals) {
+    signals->command_ns = now;
+    draws_for_screen(signals, bpf_get_current_pid_tgid() >> 32, now);
+  }
   if (card && !card->asked) ask(card, minor);
   return 0;
 }

@@ -174,6 +174,7 @@ static __always_inline void open_window(struct gs_input_cpu* cpu, struct gs_shar
   if (lane >= GS_NR_INPUT_LANES) return;
   cpu->sync_ns = now;
   cpu->sync_lane = lane;
+  cpu->sync_tid = compat_in_interrupt() ? 0 : bpf_get_current_task_btf()->pid;
   state->window_until_ns[lane] = gs_window_extend(state->window_until_ns[lane], now, window_ns[lane]);
 }
 

@@ -14,7 +14,9 @@
  *   audio, or a thread of an audio server                             audio
  *   a game's, and on a frame's path (path.h: all GS_EVIDENCE_STARTS
  *   are where such a path begins, others are found from there)        frame
- *   flips, and is no game's                                           compositor
+ *   flips, or draws for a program that does, and is no game's         compositor
+ *   another program's, brings the game input or serves a frame
+ *   (chain.h)                                                         compositor
  *   a worker of the kernel's, woken by a call that flips, or that
  *   gives work of a game's or a compositor's to a GPU                 compositor
  *   network, of the game that is played, or of whom that has just
@@ -31,6 +33,8 @@
  *   game's, uploads textures, 12 ms bursts   none: too long       normal
  *   a browser's, submits at 60 Hz            none: no game        interactive
  *   wlroots' loop, flips, game or no game    flip                 compositor
+ *   kwin's, draws; its commit thread flips   flip                 compositor
+ *   Xwayland's, woken by the compositor      brings, serves       compositor
  *   a download's, 0.2 ms bursts              none: bulk           interactive
  *   a server's, woken by the game's message  network, answers     game network
  *   the same, by another player's            network              network
@@ -38,17 +42,20 @@
  * A name counts where no hook can tell, and then as what the hook would have seen.
  *
  * A driver mostly does not do itself what a call asks of it: it hands that to a workqueue, so that a flip, or a frame's
- * work for the GPU (the kernel's DRM scheduler since 6.8), waits for a thread at nice 0 which nobody knows. One that is
- * woken in the middle of an ioctl, by who has just flipped or submitted, is taken to do that until it is idle, or has run
- * for too long, or has been at it for GS_ERRAND_LASTS_NS: it may have to wait for a fence or a refresh before.
+ * work for the GPU (the kernel's DRM scheduler since 6.8), waits for a thread at nice 0 which nobody knows. What is queued in
+ * the middle of such an ioctl, by who has just flipped or submitted, is an errand, and so it is when somebody else queues it
+ * again within GS_ERRAND_KNOWN_NS (errand.bpf.c). The worker that is woken for it is taken to do that until it is idle, or
+ * has run for too long, or has been at it for GS_ERRAND_LASTS_NS: it may have to wait for a fence or a refresh before.
  *
- * Limits: a program may do all this for show. It gains a lane that share.h bounds, no more. A worker that an interrupt
- * wakes for the next piece of work, or another worker, is not known; one that has more in its queue does that as well.
+ * Limits: a program may do all this for show. It gains a lane that share.h bounds, no more. A worker that has more in its
+ * queue does that as well; what it hands on to another is no errand. A GPU's ring may be
+ * many programs': while a frame has used it within a second, they gain, too.
  */
 #ifndef GS_POLICY_CLASSIFY_H
 #define GS_POLICY_CLASSIFY_H
 
 #include "bpf/policy/base.h"
+#include "bpf/policy/chain.h"
 #include "bpf/policy/lane.h"
 #include "bpf/policy/share.h"
 
@@ -68,6 +75,8 @@ enum gs_evidence {
   GS_EVIDENCE_LAUNCH = 0x800,   /* starts a game, has just been started as one, or is waited for by one */
   GS_EVIDENCE_ANSWERS = 0x1000, /* is no game's, and woken by a message of a game's live conversation */
   GS_EVIDENCE_ERRAND = 0x2000,  /* is a worker of the kernel's that flips, or gives a frame's work to a GPU */
+  GS_EVIDENCE_BRINGS = 0x4000,  /* brings a game input: a compositor, Xwayland, a remapper (chain.h) */
+  GS_EVIDENCE_SERVES = 0x8000,  /* is another program's, and a frame's thread waits for it (chain.h) */
 };
 
 /* Of a game's thread: a frame's path begins here; so it does at a name of a frame's thread. */
@@ -91,7 +100,7 @@ enum gs_evidence {
 
 /* What detectors saw: ages in ns, ~0 for never. */
 struct gs_ages {
-  u64 submit, command, flip, fence, audio, net, bulk, launch;
+  u64 submit, command, flip, fence, audio, net, bulk, launch, brings, serves;
 };
 
 struct gs_facts {
@@ -154,7 +163,11 @@ GS_POLICY u32 gs_evidence(const struct gs_facts* facts, u32 path) {
       ((facts->game && facts->played) || facts->ages.bulk > GS_NETWORK_KEEP_NS))
     evidence |= facts->spoken_to ? GS_EVIDENCE_NETWORK | GS_EVIDENCE_ANSWERS : GS_EVIDENCE_NETWORK;
   if (brief && facts->named_network) evidence |= GS_EVIDENCE_NETWORK | GS_EVIDENCE_NAME;
-  if (!facts->game) return evidence;
+  if (!facts->game) {
+    if (brief && facts->ages.brings <= GS_BRINGS_KEEP_NS) evidence |= GS_EVIDENCE_BRINGS;
+    if (brief && facts->ages.serves <= GS_SERVES_KEEP_NS) evidence |= GS_EVIDENCE_SERVES;
+    return evidence;
+  }
   if (facts->input_woke) evidence |= GS_EVIDENCE_INPUT;
   if (facts->periodic) evidence |= GS_EVIDENCE_PERIODIC;
   if (brief && facts->ages.fence <= GS_GPU_KEEP_NS) evidence |= GS_EVIDENCE_FENCE;
@@ -173,16 +186,24 @@ GS_POLICY bool gs_starts_path(const struct gs_facts* facts, u32 evidence) {
 /* Since what the thread did was last seen: of submits that follow each other not each is (submitter.h). */
 #define GS_ERRAND_NS (20 * GS_MSEC)
 
+/* A GPU that has had no work of a frame's for so long is no frame's. */
+#define GS_ERRAND_KNOWN_NS GS_SEC
+
+/* From queueing to the worker's wake-up: some microseconds, more on a virtual CPU that is held up in between. */
+#define GS_ERRAND_WAKE_NS (500 * GS_USEC)
+
 /* Some frames, for what it has to wait for. A worker that finds more in its queue may not be idle for long. */
 #define GS_ERRAND_LASTS_NS (100 * GS_MSEC)
 
-/* The system call of that name, by x86's numbers. */
-GS_POLICY bool gs_is_ioctl(u32 call, bool is_32bit) {
-  return call == (is_32bit ? 54 : 16);
+/* Whether a system call, by x86's numbers, is an ioctl of a graphics driver's: DRM's, or with the letter of frame buffers
+ * and NVIDIA's. */
+GS_POLICY bool gs_asks_graphics(u32 call, bool is_32bit, u32 command) {
+  u32 type = command >> 8 & 0xff;
+
+  return call == (is_32bit ? 54 : 16) && (type == 'd' || type == 'F');
 }
 
-/* Whether a worker of the kernel's that is woken in the middle of an ioctl is woken for a frame's sake, by a thread that
- * last did these. */
+/* Whether what is queued in the middle of an ioctl is for a frame's sake, by a thread that last did these. */
 GS_POLICY bool gs_gives_errand(bool of_game, u64 submit_age_ns, u64 command_age_ns, u64 flip_age_ns) {
   if (flip_age_ns <= GS_ERRAND_NS) return true;
   return gs_min(submit_age_ns, command_age_ns) <= GS_ERRAND_NS && (of_game || flip_age_ns <= GS_FLIP_KEEP_NS);
@@ -203,6 +224,7 @@ GS_POLICY u32 gs_lane(const struct gs_facts* facts, u32 evidence, bool on_path) 
   if (evidence & GS_EVIDENCE_FLIP && !facts->game &&
       !gs_burst_too_long(facts->burst_avg_ns, 0, facts->burst_floor_ns))
     return GS_LANE_COMPOSITOR;
+  if (evidence & (GS_EVIDENCE_BRINGS | GS_EVIDENCE_SERVES)) return GS_LANE_COMPOSITOR;
   if (evidence & GS_EVIDENCE_NETWORK && facts->game && facts->played) return GS_LANE_GAME_NETWORK;
   if (evidence & (GS_EVIDENCE_ANSWERS | GS_EVIDENCE_LAUNCH)) return GS_LANE_GAME_NETWORK;
   if (facts->burst_avg_ns >= facts->interactive_burst_ns) return GS_LANE_NORMAL;

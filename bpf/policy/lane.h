@@ -15,7 +15,9 @@
  *                 pattern.h, window.h, frame.h)               (urgent.h)
  *   compositor    puts frames on the screen, or is a          the same
  *                 worker of the kernel's that does it, or
- *                 gives a frame's work to the GPU
+ *                 gives a frame's work to the GPU; another
+ *                 program's that brings the game input, or
+ *                 serves a frame (chain.h)
  *   game network  the game's live conversation, its           the same
  *                 server's part where that is here; a game
  *                 that is being started

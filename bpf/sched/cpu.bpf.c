@@ -74,6 +74,8 @@ __hidden s32 cpus_init(void) {
     cc->rescuing = 0;
     cc->tid = 0;
     cc->leave_tid = 0;
+    cc->input_ns = 0;
+    cc->errand_ns = 0;
     cc->start_unnoted = 0;
     cc->claim_stale = 0;
     cc->lent = 0;

@@ -39,6 +39,8 @@ struct cpu_ctx {
   u64 others_ran_ns;    /* what they had since */
   u64 claim_burst_ns;   /* what the urgent thread that takes this CPU usually runs at a time */
   struct gs_taker taker;
+  u64 input_ns; /* the event that woke the running thread, of no game (chain.h); 0: none did */
+  u64 errand_ns; /* when a frame's work was queued here (errand.bpf.c) for which no worker has been woken yet; else 0 */
   u64 leave_ns; /* when thread leave_tid began to leave (leave_time()) */
   u32 lane;     /* of the running thread, or of that one; GS_LANE_NONE: nothing of ours */
   u32 llc;
@@ -53,6 +55,8 @@ struct cpu_ctx {
   u32 leave_tid;
   u32 follower;      /* thread that last ran right after the taker (select_cpu.bpf.c), */
   u32 follows;       /* and is to do so again: nobody has run since */
+  u32 input_step;    /* of that event's chain, */
+  u32 input_lane;    /* and its lane */
   u32 started_as;    /* lane in which the running thread started */
   u32 lent;          /* the running thread may have a loan for a lock of the kernel's */
   u32 claim_stale;   /* goes_on() has seen a claim that nobody had come for */
@@ -92,6 +96,7 @@ extern struct gs_waiter waiters[NR_WAITERS];
 extern struct gs_tunables tunables;
 extern struct gs_topology topology;
 extern unsigned int names_that_count;
+extern bool in_place;   /* from init to exit: at any other time the scheduler in place is another one */
 extern u32 some_let_go; /* lets_go is set for a CPU */
 
 /*
@@ -127,6 +132,14 @@ s32 idle_cpu_for_games(struct task_struct* p, s32 prev_cpu, u64 wake_flags);
 void cpu_goes_online(s32 cpu);
 void cpu_goes_offline(s32 cpu);
 void cpu_is_taken(s32 cpu, const struct task_struct* taker);
+
+/* chain.bpf.c */
+u32 chain_goes_on(struct task_ctx* tc, u64 now);
+void chain_proves(const struct task_ctx* tc, bool writer, u64 now);
+void chain_serves(struct task_ctx* by, const struct task_ctx* tc, u64 now);
+
+/* errand.bpf.c */
+bool errand_given(u64 now);
 
 /* launch.bpf.c */
 void launch_begins(struct task_ctx* tc, u64 now);
@@ -167,6 +180,11 @@ static __always_inline u32 sibling_lane(s32 cpu) {
   u32 sibling = topology.sibling_of[(u32)cpu % GS_MAX_CPUS];
 
   return sibling == (u32)cpu ? GS_LANE_NONE : cpu_ctx_of(sibling)->lane;
+}
+
+/* Since a thread, or one of a program that does, last put a frame on a screen. */
+static __always_inline u64 screen_age(const struct gs_signals* signals, u64 now) {
+  return gs_min(gs_age(now, signals->flip_ns), gs_age(now, signals->screen_ns));
 }
 
 static __always_inline bool launches(const struct task_ctx* tc, u64 now) {

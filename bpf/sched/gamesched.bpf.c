@@ -38,8 +38,7 @@
 char LICENSE[] SEC("license") = "GPL";
 
 unsigned int daemon_tgid; /* set before attaching */
-/* From init to exit: at any other time the scheduler in place is another one. */
-static bool in_place;
+bool in_place;
 
 SEC("struct_ops.s/gamesched_init_task")
 s32 BPF_PROG(gamesched_init_task, struct task_struct* p, struct scx_init_task_args* args) {

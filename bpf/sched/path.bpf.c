@@ -70,7 +70,9 @@ __hidden void path_thread_wakes(struct task_struct* p, struct task_ctx* tc, bool
   if (!by_interrupt) {
     current = bpf_get_current_task_btf();
     waker = current->pid ? task_ctx_of(current) : NULL;
-    if (waker && waker->game == tc->game && waker->tid != tc->tid) {
+    if (waker && !waker->game) {
+      if (!released) chain_serves(waker, tc, now);
+    } else if (waker && waker->game == tc->game && waker->tid != tc->tid) {
       by_game = !released;
       /* p's own lane is still that of its last wake-up: was it a frame thread when it went to sleep? */
       if (gs_lane_leads(tc->lane) && waker->loan == GS_LOAN_LOCK) {

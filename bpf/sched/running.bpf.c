@@ -15,6 +15,7 @@
 #include "bpf/policy/inherit.h"
 #include "bpf/policy/preempt.h"
 
+#define TASK_INTERRUPTIBLE 1
 #define TASK_UNINTERRUPTIBLE 2
 #define TASK_NOLOAD 0x400
 
@@ -75,6 +76,7 @@ void BPF_PROG(gamesched_running, struct task_struct* p) {
   cc->claim_stale = 0;
   if (!tc) {
     cc->lane = GS_LANE_NORMAL;
+    cc->input_ns = 0;
     return;
   }
   tc->tid = p->pid; /* exec() in another thread than the first changes it */
@@ -93,8 +95,11 @@ void BPF_PROG(gamesched_running, struct task_struct* p) {
     task_weigh(p, tc, now);
     note_start(tc, cc, cpu);
   }
+  cc->input_ns = tc->game ? 0 : tc->input_ns; /* where it arrives it ends */
   if (tc->input_ns) {
-    input_reader_runs(tc->game, tc->input_lane, tc->input_ns, now);
+    cc->input_step = tc->input_step;
+    cc->input_lane = tc->input_lane;
+    if (tc->game) input_reader_runs(tc->game, tc->input_lane, tc->input_step > 1, tc->input_ns, now);
     tc->input_ns = 0;
   }
   cc->lane = tc->lane;
@@ -150,7 +155,14 @@ void BPF_PROG(gamesched_stopping, struct task_struct* p, bool runnable) {
   cc->lane = GS_LANE_NONE;
   if (!tc) return;
   /* While the scheduler comes, threads stop that never started under it. */
-  if (cc->tid == p->pid) charge(tc, cc, cpu, now);
+  if (cc->tid == p->pid) {
+    charge(tc, cc, cpu, now);
+    if (runnable && cc->input_ns) { /* it is not done with the event yet */
+      tc->input_ns = cc->input_ns;
+      tc->input_step = cc->input_step;
+      tc->input_lane = cc->input_lane;
+    }
+  }
   cc->tid = 0;
   /* It got the lock without a sleep, if it is not that which it begins here. */
   if (tc->lock_wait && (runnable || !(p->__state & TASK_UNINTERRUPTIBLE))) tc->lock_wait = 0;
@@ -160,6 +172,7 @@ void BPF_PROG(gamesched_stopping, struct task_struct* p, bool runnable) {
     tc->slice_left_ns = gs_slice_kept(tc->lane, taken_by, cc->claim_burst_ns, cc->slice_end_ns, now);
     return;
   }
+  tc->open_wait = p->__state & TASK_INTERRUPTIBLE;
   /* So idle workers sleep. */
   if (tc->evidence & GS_EVIDENCE_ERRAND && p->__state & TASK_NOLOAD) tc->evidence = 0;
   if (gs_lane_urgent(tc->lane)) task_weigh(p, tc, now); /* not when it starts: it is waited for */

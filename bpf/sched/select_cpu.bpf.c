@@ -33,7 +33,8 @@ static __always_inline bool runs_after_taker(struct cpu_ctx* here, const struct 
   const struct task_struct* taker = bpf_get_current_task_btf();
   s32 cpu = bpf_get_smp_processor_id();
 
-  if (!tc->input_ns || here->taker.tid != taker->pid || here->lane != GS_LANE_NONE) return false;
+  if (!tc->input_ns || !(tc->game || tc->evidence & (GS_EVIDENCE_BRINGS | GS_EVIDENCE_FLIP))) return false;
+  if (here->taker.tid != taker->pid || here->lane != GS_LANE_NONE) return false;
   /* A deadline task's is below 0: real-time ones that wait for it are not counted. */
   if ((u32)taker->prio >= MAX_RT_PRIO || (compat_in_interrupt() && !(taker->flags & PF_KTHREAD)))
     return false;

@@ -103,12 +103,14 @@ static __always_inline void gather(const struct task_struct* p, const struct tas
 
   facts->ages.submit = gs_age(now, signals->submit_ns);
   facts->ages.command = gs_age(now, signals->command_ns);
-  facts->ages.flip = gs_age(now, signals->flip_ns);
+  facts->ages.flip = tc->game ? gs_age(now, signals->flip_ns) : screen_age(signals, now);
   facts->ages.fence = gs_age(now, signals->fence_ns);
   facts->ages.audio = gs_age(now, signals->audio_ns);
   facts->ages.net = gs_age(now, signals->net_ns);
   facts->ages.bulk = gs_age(now, signals->bulk_ns);
   facts->ages.launch = gs_age(now, signals->launch_ns);
+  facts->ages.brings = gs_age(now, tc->brings_ns);
+  facts->ages.serves = gs_age(now, tc->serves_ns);
   facts->burst_avg_ns = tc->burst_avg_ns;
   facts->audio_owes = gs_audio_owes_too_much(tc->audio_paid_ns, now, signals->audio_period_ns);
   facts->frame_period_ns = game_ctx_of(tc->game)->period_ns;
@@ -123,27 +125,46 @@ static __always_inline void gather(const struct task_struct* p, const struct tas
   facts->named_compositor = named & GS_NAMED_COMPOSITOR;
 }
 
-/* The input event of this CPU that wakes who wakes now; NULL: none does. */
-static __always_inline struct gs_input_cpu* input_that_wakes(u64 now) {
-  u32 here = bpf_get_smp_processor_id();
+/* The input event of this CPU that wakes who wakes now; NULL: none does. Who wrote it wakes its readers, thread or interrupt;
+ * where a wake-up was handed to this CPU, that is not known. */
+static __always_inline struct gs_input_cpu* input_that_wakes(u64 now, bool waker_known, bool by_thread) {
+  u32 here = bpf_get_smp_processor_id(), by;
   struct gs_input_cpu* input = bpf_map_lookup_elem(&input_cpus, &here);
 
-  return input && gs_woken_by_input(now, input->sync_ns, tunables.input_wake_ns) ? input : NULL;
+  if (!input || !gs_woken_by_input(now, input->sync_ns, tunables.input_wake_ns)) return NULL;
+  by = by_thread ? bpf_get_current_task_btf()->pid : 0;
+  return !waker_known || input->sync_tid == by ? input : NULL;
+}
+
+/* The event that wakes tc now is noted, with its step in the event's chain (chain.h). Returns whether there is one. */
+static __always_inline bool note_input(struct task_ctx* tc, u64 now, bool waker_known, bool by_thread) {
+  struct gs_input_cpu* input = input_that_wakes(now, waker_known, by_thread);
+
+  tc->input_ns = 0;
+  if (input) {
+    tc->input_ns = input->sync_ns;
+    tc->input_lane = input->sync_lane;
+    tc->input_step = 1;
+    return true;
+  }
+  if (!by_thread) return false;
+  tc->input_step = chain_goes_on(tc, now);
+  return tc->input_step;
 }
 
 /* What woke a game's thread, and what that says of it. */
 static __always_inline void gather_of_game(struct task_ctx* tc, struct gs_shared_state* state, u64 now,
                                            bool by_interrupt, struct gs_facts* facts) {
-  struct gs_input_cpu* input = input_that_wakes(now);
+  bool input = tc->input_ns;
 
-  if (input) game_got_input(state, tc->game, now);
   facts->game = true;
   facts->played = gs_input_profits(tc->game, state->foreground_game);
+  /* What comes through others does not say for whom it is. */
+  if (input && (facts->played || tc->input_step == 1)) game_got_input(state, tc->game, now);
+  if (!facts->played) tc->input_ns = 0;
   facts->window = facts->played && any_window_open(state, now);
   if (facts->played && input) {
     facts->input_woke = true;
-    tc->input_ns = input->sync_ns;
-    tc->input_lane = input->sync_lane;
     count(input_wakeups);
   } else if (by_interrupt) {
     gs_pattern_woken(&tc->pattern, now);
@@ -169,25 +190,6 @@ static __always_inline bool seen_by_a_detector(const struct gs_signals* signals)
          signals->net_ns | signals->bulk_ns | signals->launch_ns | signals->named;
 }
 
-/* Whether it is a worker of the kernel's that the current thread wakes for a frame's sake (classify.h). That one may be
- * real-time, as compositors are. */
-static __always_inline bool has_errand(const struct task_struct* p, u64 now) {
-  const struct gs_signals* signals;
-  struct task_struct* current;
-  struct task_ctx* asks;
-  bool is_32bit;
-  u64 argument;
-
-  if (!(p->flags & PF_WQ_WORKER) || compat_in_interrupt()) return false;
-  current = bpf_get_current_task_btf();
-  asks = current->pid ? task_ctx_of(current) : NULL;
-  if (!asks) return false;
-  signals = &asks->signals;
-  return gs_gives_errand(asks->game, gs_age(now, signals->submit_ns), gs_age(now, signals->command_ns),
-                         gs_age(now, signals->flip_ns)) &&
-         gs_is_ioctl(compat_system_call(current, &argument, &is_32bit), is_32bit);
-}
-
 /*
  * A game's thread that another thread wakes, on a frame's path, and of which nothing else is known: the path alone
  * decides. So it is with each job of a frame, of which there are many.
@@ -196,7 +198,13 @@ static __always_inline bool is_on_path_alone(const struct task_struct* p, const 
                                              u64 now) {
   return tc->evidence && !(tc->evidence & ~GS_EVIDENCE_PATH) && gs_before(now, tc->frame_until_ns) &&
          tc->game && !seen_by_a_detector(&tc->signals) && !tc->audio_server &&
-         !gs_before(now, tc->help_until_ns) && p->policy != SCHED_IDLE && !input_that_wakes(now);
+         !gs_before(now, tc->help_until_ns) && p->policy != SCHED_IDLE;
+}
+
+/* What does not count any more costs a look at each wake-up as long as it is there. */
+static __always_inline void forget_old(struct task_ctx* tc, u64 now) {
+  if (gs_age(now, tc->brings_ns) > GS_BRINGS_KEEP_NS) tc->brings_ns = 0;
+  if (gs_age(now, tc->serves_ns) > GS_SERVES_KEEP_NS) tc->serves_ns = 0;
 }
 
 /*
@@ -208,7 +216,7 @@ __noinline u32 task_wakes(struct task_struct* p __arg_trusted, struct task_ctx* 
   u32 zero = 0, path;
   struct gs_shared_state* state = bpf_map_lookup_elem(&shared_state, &zero);
   struct gs_facts facts = {};
-  bool by_interrupt, released;
+  bool by_interrupt, by_thread, input, released;
 
   if (!tc) return GS_LANE_NORMAL;
   released = tc->lock_wait;
@@ -219,12 +227,15 @@ __noinline u32 task_wakes(struct task_struct* p __arg_trusted, struct task_ctx* 
   if (state) refresh_game(p, tc, state);
   if (state && gs_before(now, state->launch_until_ns) && waker_known && !compat_in_interrupt())
     launch_wakes(tc, now);
-  if (!tc->game && !tc->audio_server && !gs_before(now, tc->help_until_ns) &&
-      !seen_by_a_detector(&tc->signals)) {
+  by_interrupt = waker_known && compat_in_interrupt();
+  by_thread = waker_known && !by_interrupt;
+  input = note_input(tc, now, waker_known, by_thread);
+  if (!tc->game && !tc->audio_server && !gs_before(now, tc->help_until_ns) && !tc->brings_ns &&
+      !tc->serves_ns && !seen_by_a_detector(&tc->signals)) {
     tc->lane = gs_lane_of_nobody(p->policy == SCHED_IDLE, tc->burst_avg_ns, tunables.interactive_burst_ns);
     /* It may have slept within one. */
     tc->evidence = gs_before(now, tc->frame_until_ns) ? tc->evidence & GS_EVIDENCE_ERRAND : 0;
-    if (waker_known && has_errand(p, now)) {
+    if (p->flags & PF_WQ_WORKER && waker_known && errand_given(now)) {
       tc->evidence = GS_EVIDENCE_ERRAND;
       tc->frame_until_ns = now + GS_ERRAND_LASTS_NS;
       count(errands);
@@ -234,8 +245,8 @@ __noinline u32 task_wakes(struct task_struct* p __arg_trusted, struct task_ctx* 
     tc->runnable_ns = now;
     return tc->lane;
   }
-  by_interrupt = waker_known && compat_in_interrupt();
-  if (state && waker_known && !by_interrupt && is_on_path_alone(p, tc, now)) {
+  if (input && by_thread && (tc->game || tc->brings_ns)) chain_proves(tc, tc->input_step == 1, now);
+  if (state && by_thread && !input && is_on_path_alone(p, tc, now)) {
     path_thread_wakes(p, tc, false, released, now);
     tc->lane = GS_LANE_FRAME;
     tc->window = gs_input_profits(tc->game, state->foreground_game) && any_window_open(state, now);
@@ -244,10 +255,12 @@ __noinline u32 task_wakes(struct task_struct* p __arg_trusted, struct task_ctx* 
     return tc->lane;
   }
   gather(p, tc, now, &facts);
-  if (state && tc->game)
+  if (state && tc->game) {
     gather_of_game(tc, state, now, by_interrupt, &facts);
-  else
+  } else {
+    if (tc->brings_ns | tc->serves_ns) forget_old(tc, now);
     facts.spoken_to = by_interrupt && tc->signals.net_ns && game_speaks();
+  }
   tc->evidence = evidence_of(&facts, path);
   if (facts.game) {
     learn_period(tc, tc->evidence, now);

@@ -92,6 +92,7 @@ struct gs_game_state {
   /* What its threads read of the player (bpf/shared/input_times.bpf.h). */
   unsigned long long input_ns;                      /* one last woke because of an input event */
   unsigned long long read_ns;                       /* one last read input */
+  unsigned long long chained_ns;                    /* event that last came to it through others (chain.h) */
   unsigned long long unanswered_ns[GS_INPUT_LANES]; /* the oldest event without a frame since; 0: none */
 };
 
@@ -222,6 +223,8 @@ struct gs_input_cpu {
   unsigned long long events_dropped;  /* that found the ring full */
   unsigned int hot;                   /* slot of the device in high-rate mode that was used last */
   unsigned int sync_lane;
+  unsigned int sync_tid; /* thread that wrote that report; 0: an interrupt did */
+  unsigned int unused;
   unsigned long long cache_hits; /* without those of the fast path */
   unsigned long long cache_misses;
   unsigned long long first_sights;
@@ -283,7 +286,7 @@ _Static_assert(sizeof(struct gs_input_slot) == 56, "part of a map value");
 _Static_assert(sizeof(struct gs_input_cpu) % 64 == 0, "each CPU has cache lines of its own");
 _Static_assert(sizeof(struct gs_input_device) == 8, "map value");
 _Static_assert(sizeof(struct gs_input_record) == 32, "ring record");
-_Static_assert(sizeof(struct gs_game_state) == 88, "map value");
+_Static_assert(sizeof(struct gs_game_state) == 96, "map value");
 _Static_assert(sizeof(struct gs_gpu_card) == 24, "map value");
 _Static_assert(sizeof(struct gs_exec_dir) == 68, "map key");
 _Static_assert(sizeof(struct gs_exec_budget) == 24, "map value");

@@ -5,7 +5,8 @@
  *
  * The scheduler calls input_reader_runs() when a game's thread that an event woke begins to run. Whoever
  * sees a game submit a frame calls input_frame_submitted(): the frame answers every event that the game has
- * read and not answered yet, and its time counts from the oldest.
+ * read and not answered yet, and its time counts from the oldest. An event that comes through other programs (chain.h) counts
+ * once, though it may wake several of the game's threads.
  */
 #ifndef GS_SHARED_INPUT_TIMES_BPF_H
 #define GS_SHARED_INPUT_TIMES_BPF_H
@@ -33,11 +34,15 @@ static __always_inline void input_time_counts(unsigned long long* buckets, u64 t
   if (bucket < GS_INPUT_BUCKETS) buckets[bucket]++;
 }
 
-static __always_inline void input_reader_runs(u32 game, u32 lane, u64 event_ns, u64 now) {
+static __always_inline void input_reader_runs(u32 game, u32 lane, bool chained, u64 event_ns, u64 now) {
   struct gs_game_state* answers = bpf_map_lookup_elem(&game_states, &game);
   struct gs_input_cpu* cpu = input_cpu_here();
 
   if (!answers || !cpu || lane >= GS_INPUT_LANES) return;
+  if (chained) {
+    if (answers->chained_ns == event_ns) return;
+    answers->chained_ns = event_ns;
+  }
   input_time_counts(cpu->to_reader[lane], now - event_ns);
   answers->read_ns = now;
   if (!answers->unanswered_ns[lane] || now - answers->unanswered_ns[lane] > GS_INPUT_ANSWER_MAX_NS)

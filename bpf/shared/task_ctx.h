@@ -24,6 +24,7 @@ struct gs_signals {
   u64 net_ns;     /* last sent or received a message of a live conversation */
   u64 bulk_ns;    /* last moved a part of a bulk transfer */
   u64 launch_ns;  /* became the program that starts a game; what it becomes next is that game */
+  u64 screen_ns;  /* last gave work to a GPU, as a thread of a program that puts frames on a screen */
   struct gs_frames frames;
   u32 audio_period_ns;
   u32 named;          /* enum gs_named, by its name alone */
@@ -42,7 +43,9 @@ struct task_ctx {
   u64 wait_ns;        /* its last time from runnable to running */
   u64 wait_avg_ns;
   u64 help_until_ns; /* helps to start a game until then */
-  u64 input_ns;      /* the input event that woke it, until it runs; else 0 */
+  u64 input_ns;      /* the input event that woke it (chain.h), until it runs; else 0 */
+  u64 brings_ns;     /* last brought input to a game (chain.h) */
+  u64 serves_ns;     /* last woke a game's frame thread that waited for it (chain.h) */
   u64 slice_left_ns; /* of the slice in which an urgent thread pre-empted it; 0: none */
   u64 weighed_ns;    /* when `weight` was looked up */
   s64 children_v; /* what it owes for its children since it last had a key (deadline.h); by them, atomically */
@@ -62,12 +65,15 @@ struct task_ctx {
   u32 frame_llc;           /* in whose frame queue it was put, plus 1, until it runs; 0: in none */
   u32 peer_tid, peer_wait; /* the frame thread that woke it, and the wait its work belongs to */
   u32 done_tid, done_wait; /* the same, of the burst before: done in time, verdict open */
+  u32 evidence;            /* enum gs_evidence, as of its last wake-up */
   u32 queue;               /* where it waits, or last did: an LLC's, or a CPU's */
   u16 game;                /* 1 .. GS_MAX_GAMES; 0: none */
   u16 llc;                 /* of that queue */
-  u16 evidence;            /* enum gs_evidence, as of its last wake-up */
   u8 lane;                 /* enum gs_lane, as of its last wake-up, or less since */
   u8 input_lane;
+  u8 input_step;   /* of that event's chain */
+  u8 brings_step;  /* at which it last brought input; 0: it wrote the event, and was in no chain */
+  u8 open_wait;    /* it last went to sleep where a program can wake it */
   u8 hop;          /* distance from a thread that keeps time */
   u8 audio_server; /* valid as `game` is */
   u8 loan;         /* enum gs_loan: it runs as a frame thread since one waits for it */

@@ -17,7 +17,8 @@ constexpr struct {
     {GS_EVIDENCE_PEER, "peer"},       {GS_EVIDENCE_GPU, "gpu"},           {GS_EVIDENCE_FLIP, "flip"},
     {GS_EVIDENCE_FENCE, "fence"},     {GS_EVIDENCE_COMMAND, "command"},   {GS_EVIDENCE_AUDIO, "audio"},
     {GS_EVIDENCE_NETWORK, "network"}, {GS_EVIDENCE_NAME, "name"},         {GS_EVIDENCE_LAUNCH, "launch"},
-    {GS_EVIDENCE_ANSWERS, "answers"}, {GS_EVIDENCE_ERRAND, "errand"},
+    {GS_EVIDENCE_ANSWERS, "answers"}, {GS_EVIDENCE_ERRAND, "errand"},     {GS_EVIDENCE_BRINGS, "brings"},
+    {GS_EVIDENCE_SERVES, "serves"},
 };
 
 uint64_t usec(uint64_t ns) {
@@ -43,6 +44,8 @@ ThreadFacts describe(const task_ctx& thread, uint64_t game_period_ns, uint64_t n
   age("network", signals.net_ns);
   age("bulk", signals.bulk_ns);
   age("launch", signals.launch_ns);
+  age("brings", thread.brings_ns);
+  age("serves", thread.serves_ns);
   facts.game_id = thread.game;
   facts.hop = thread.hop;
   facts.input_window = thread.window != 0;

@@ -12,7 +12,7 @@ namespace {
 constexpr u64 never = ~0ULL;
 
 gs_facts nobody() {
-  return {.ages = {never, never, never, never, never, never, never, never},
+  return {.ages = {never, never, never, never, never, never, never, never, never, never},
           .burst_avg_ns = 200 * GS_USEC,
           .frame_period_ns = 16'666'667,
           .burst_floor_ns = 8 * GS_MSEC,
@@ -93,6 +93,8 @@ TEST(Classify, AThreadOfTheGameThatIsPlayed) {
        GS_EVIDENCE_AUDIO | GS_EVIDENCE_NAME, GS_LANE_GAME_AUDIO},
       {"is called SteamNetworking, and no hook tells", [](auto& f) { f.named_network = true; },
        GS_EVIDENCE_NETWORK | GS_EVIDENCE_NAME, GS_LANE_GAME_NETWORK},
+      {"brings another game input", [](auto& f) { f.ages.brings = f.ages.serves = 0; }, 0,
+       GS_LANE_INTERACTIVE},
       {"answers input", [](auto& f) { f.input_woke = f.window = true; }, GS_EVIDENCE_INPUT, GS_LANE_FRAME},
       {"keeps time", [](auto& f) { f.periodic = true; }, GS_EVIDENCE_PERIODIC, GS_LANE_FRAME},
       {"short bursts, hand on the input", [](auto& f) { f.window = true; }, 0, GS_LANE_GAME},
@@ -117,11 +119,14 @@ TEST(Classify, AnErrandIsGivenInTheMiddleOfACall) {
   EXPECT_TRUE(gs_gives_errand(false, now, never, GS_SEC)) << "a compositor that had nothing to draw, submits";
 }
 
-TEST(Classify, AnErrandIsGivenByAnIoctlAlone) {
-  EXPECT_TRUE(gs_is_ioctl(16, false));
-  EXPECT_TRUE(gs_is_ioctl(54, true));
-  EXPECT_FALSE(gs_is_ioctl(1, false)) << "write()";
-  EXPECT_FALSE(gs_is_ioctl(54, false)) << "setsockopt()";
+TEST(Classify, AnErrandIsGivenByAnIoctlOfGraphicsAlone) {
+  constexpr u32 atomic = 0xc03864bc, nvidia = 0xc020462a, ntsync = 0xc0284e82;
+  EXPECT_TRUE(gs_asks_graphics(16, false, atomic));
+  EXPECT_TRUE(gs_asks_graphics(54, true, atomic));
+  EXPECT_TRUE(gs_asks_graphics(16, false, nvidia));
+  EXPECT_FALSE(gs_asks_graphics(16, false, ntsync)) << "Wine's";
+  EXPECT_FALSE(gs_asks_graphics(1, false, atomic)) << "write()";
+  EXPECT_FALSE(gs_asks_graphics(54, false, atomic)) << "setsockopt()";
 }
 
 TEST(Classify, AThreadOfNoGame) {
@@ -133,6 +138,14 @@ TEST(Classify, AThreadOfNoGame) {
        GS_LANE_COMPOSITOR},
       {"flips, and computes", [](auto& f) { f.ages.flip = GS_MSEC, f.burst_avg_ns = 9 * GS_MSEC; },
        GS_EVIDENCE_FLIP, GS_LANE_NORMAL},
+      {"a remapper", [](auto& f) { f.ages.brings = 10 * GS_SEC; }, GS_EVIDENCE_BRINGS, GS_LANE_COMPOSITOR},
+      {"has brought input long ago", [](auto& f) { f.ages.brings = GS_BRINGS_KEEP_NS + 1; }, 0,
+       GS_LANE_INTERACTIVE},
+      {"an X server", [](auto& f) { f.ages.serves = 16 * GS_MSEC; }, GS_EVIDENCE_SERVES, GS_LANE_COMPOSITOR},
+      {"an X server that nobody waits for any more", [](auto& f) { f.ages.serves = GS_SEC; }, 0,
+       GS_LANE_INTERACTIVE},
+      {"an X server that computes",
+       [](auto& f) { f.ages.serves = f.ages.brings = 0, f.burst_avg_ns = 2 * GS_MSEC; }, 0, GS_LANE_NORMAL},
       {"a player's call-back", [](auto& f) { f.ages.audio = 20 * GS_MSEC; }, GS_EVIDENCE_AUDIO,
        GS_LANE_AUDIO},
       {"of an audio server", [](auto& f) { f.audio_server = true; }, GS_EVIDENCE_AUDIO, GS_LANE_AUDIO},
@@ -246,7 +259,7 @@ TEST(ClassifyProperties, UrgencyIsEarned) {
     const auto age = [&] { return random.between(0, 3 - 1) ? random.between(0, 2 * GS_SEC - 1) : never; };
     const auto maybe = [&] { return random.between(0, 2 - 1) == 1; };
     gs_facts facts = nobody();
-    facts.ages = {age(), age(), age(), age(), age(), age(), age(), age()};
+    facts.ages = {age(), age(), age(), age(), age(), age(), age(), age(), age(), age()};
     facts.burst_avg_ns = random.between(0, 40 * GS_MSEC - 1);
     facts.sched_idle = maybe(), facts.game = maybe(), facts.played = maybe(), facts.window = maybe();
     facts.audio_server = maybe(), facts.audio_owes = maybe(), facts.named_frame = maybe();
@@ -256,8 +269,8 @@ TEST(ClassifyProperties, UrgencyIsEarned) {
     if (facts.sched_idle) {
       ASSERT_EQ(lane, GS_LANE_BACKGROUND);
     }
-    if (!facts.game &&
-        !(evidence & (GS_EVIDENCE_AUDIO | GS_EVIDENCE_FLIP | GS_EVIDENCE_LAUNCH | GS_EVIDENCE_ANSWERS))) {
+    if (!facts.game && !(evidence & (GS_EVIDENCE_AUDIO | GS_EVIDENCE_FLIP | GS_EVIDENCE_LAUNCH |
+                                     GS_EVIDENCE_ANSWERS | GS_EVIDENCE_BRINGS | GS_EVIDENCE_SERVES))) {
       ASSERT_FALSE(gs_lane_urgent(lane));
     }
     if (facts.burst_avg_ns > 17 * GS_MSEC && facts.ages.flip == never &&
@@ -268,7 +281,7 @@ TEST(ClassifyProperties, UrgencyIsEarned) {
       ASSERT_FALSE(gs_lane_audio(lane));
     }
     if (lane == GS_LANE_COMPOSITOR) {
-      ASSERT_TRUE(evidence & GS_EVIDENCE_FLIP);
+      ASSERT_TRUE(evidence & (GS_EVIDENCE_FLIP | GS_EVIDENCE_BRINGS | GS_EVIDENCE_SERVES));
     }
     if (lane == GS_LANE_GAME_NETWORK && !(evidence & GS_EVIDENCE_LAUNCH)) {
       ASSERT_LT(facts.burst_avg_ns, facts.interactive_burst_ns);

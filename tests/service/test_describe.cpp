@@ -50,7 +50,8 @@ TEST(Describe, ACompositorHasItsOwnPeriod) {
 TEST(Describe, EveryEvidenceHasAWordAndEveryLaneAName) {
   task_ctx thread{};
   thread.evidence = GS_EVIDENCE_STARTS | GS_EVIDENCE_NAME | GS_EVIDENCE_PATH | GS_EVIDENCE_AUDIO |
-                    GS_EVIDENCE_NETWORK | GS_EVIDENCE_LAUNCH | GS_EVIDENCE_ANSWERS | GS_EVIDENCE_ERRAND;
+                    GS_EVIDENCE_NETWORK | GS_EVIDENCE_LAUNCH | GS_EVIDENCE_ANSWERS | GS_EVIDENCE_ERRAND |
+                    GS_EVIDENCE_BRINGS | GS_EVIDENCE_SERVES;
   EXPECT_EQ(describe(thread, 0, now).evidence.size(),
             static_cast<std::size_t>(std::popcount(thread.evidence)));
   for (thread.lane = 0; thread.lane < GS_NR_LANES; ++thread.lane)

@@ -20,12 +20,12 @@ def frames(hz: int) -> Load:
                 game=("--hz", hz, "--work-us", FRAME_WORK_US[hz]), hogs=16, storms=3)
 
 
-def clicks(hz: int, mouse: str, hogs: int, work_us: int = 0, beside: str = "") -> Load:
+def clicks(hz: int, mouse: str, hogs: int, work_us: int = 0, beside: str = "", through: str = "") -> Load:
     """A frame thread and one that reads a mouse, and nothing else of the game: what an event waits for is
     the scheduler alone. `work_us`: what the game makes of an event, in the thread that reads it. `beside`: what
-    else there is."""
+    else there is. `through`: by whom it comes."""
     acts = f" acted upon for {work_us} us" if work_us else ""
-    return Load(f"{hz} Hz, mouse{acts}{f' beside {beside}' if beside else ''}, {f'{hogs} hogs' if hogs else 'idle machine'}",
+    return Load(f"{hz} Hz, mouse{acts}{f' through {through}' if through else ''}{f' beside {beside}' if beside else ''}, {f'{hogs} hogs' if hogs else 'idle machine'}",
                 game=("--hz", hz, "--work-us", FRAME_WORK_US[hz], "--input", mouse, "--input-us", work_us), hogs=hogs)
 
 

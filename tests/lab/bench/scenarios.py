@@ -132,6 +132,15 @@ def clicks(context: Context) -> list[Figure]:
     return rows
 
 
+def remapped(context: Context) -> list[Figure]:
+    """The same through another program, an ordinary one, which reads the mouse and writes into one of its own: the whole
+    way, from the first event on. There is no rival in real time: nobody makes remappers real-time."""
+    with mouse(context.guest, 125) as device, context.guest.running("remapper", "--source", device) as own:
+        load = loads.clicks(144, own, hogs=16, work_us=300, through="a remapper")
+        totals = compare(context, load, (figures.OURS, figures.DEFAULT))
+        return figures.clicks_figures(load.name, totals, context.guest.kernel, (figures.DEFAULT,))
+
+
 def lanes(context: Context) -> list[Figure]:
     """From wake-up to running, by lane."""
     rows = []

@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Threads that give work to a GPU, flip a screen or wait for a GPU are found by that, and frames are learnt from it.
-
-vgem stands for a card that draws (its fences are its only work), virtio-gpu for one with a screen."""
+"""Threads that give work to a GPU or wait for a GPU are found by that, and frames are learnt from it."""
 
 import ctypes
 import fcntl
@@ -14,66 +12,11 @@ import subprocess
 import threading
 import time
 
-import seat
-from backend import GAME, BackendTest, Cells, count_up
-from lab import PROGRAMS, wait_until
+from backend import GAME, Cells
+from gpu_devices import (DMA_BUF_SYNC, FENCE_ATTACH, FENCE_SIGNAL, SYNCOBJ_WAIT, GpuTest, Vgem, card_of, run_briefly,
+                         try_ioctl)
+from lab import wait_until
 from uinput import BTN_LEFT, EV_REL, REL_X, Device
-
-# linux/ioctl.h, drm/drm.h, drm/vgem_drm.h
-IOW, IOWR = 1, 3
-
-
-def drm(direction, number, size):
-    return direction << 30 | size << 16 | ord("d") << 8 | number
-
-
-CREATE_DUMB = drm(IOWR, 0xB2, 32)
-FENCE_ATTACH = drm(IOWR, 0x41, 16)
-FENCE_SIGNAL = drm(IOW, 0x42, 8)
-MODE_ATOMIC = drm(IOWR, 0xBC, 56)
-SYNCOBJ_WAIT = drm(IOWR, 0xC3, 40)
-PRIME_HANDLE_TO_FD = drm(IOWR, 0x2D, 12)
-DMA_BUF_SYNC = IOW << 30 | 8 << 16 | ord("b") << 8  # linux/dma-buf.h
-ATOMIC_TEST_ONLY = 0x100
-
-
-def card_of(driver):
-    subprocess.run(["modprobe", driver], check=True)
-    return wait_until(f"a card of {driver}", lambda: seat.card_of(driver))
-
-
-def try_ioctl(fd, command, data):
-    """The driver may refuse it: what is asked for is what counts."""
-    try:
-        return fcntl.ioctl(fd, command, bytes(data))
-    except OSError:
-        return None
-
-
-def run_briefly():
-    """Until the interpreter's start no longer counts: who computes is not believed to wait for a GPU."""
-    for _ in range(16):
-        time.sleep(0.001)
-
-
-class Vgem:
-    def __init__(self, node):
-        self.fd = os.open(node, os.O_RDWR | os.O_CLOEXEC)
-        made = fcntl.ioctl(self.fd, CREATE_DUMB, struct.pack("=6IQ", 16, 16, 32, 0, 0, 0, 0))
-        self.handle = struct.unpack("=6IQ", made)[4]
-
-    def attach(self):
-        return struct.unpack("=4I", fcntl.ioctl(self.fd, FENCE_ATTACH, struct.pack("=4I", self.handle, 1, 0, 0)))[2]
-
-    def signal(self, fence):
-        fcntl.ioctl(self.fd, FENCE_SIGNAL, struct.pack("=2I", fence, 0))
-
-    def submit(self):
-        self.signal(self.attach())
-
-    def export(self):
-        """The buffer as a file."""
-        return struct.unpack("=2Ii", fcntl.ioctl(self.fd, PRIME_HANDLE_TO_FD, struct.pack("=2Ii", self.handle, os.O_RDWR, -1)))[2]
 
 
 def set_name(name):
@@ -89,28 +32,7 @@ def ioctl_of_a_32_bit_program(fd, command):
     return call(fd, command)
 
 
-class Gpu(BackendTest):
-    def told(self, body):
-        """As the game: body() in a child, which then wakes once more and waits. Its pid, when that is so."""
-        out, pipe = os.pipe()
-
-        def run():
-            body()
-            time.sleep(0.001)
-            os.write(pipe, b"x")
-            signal.pause()
-
-        return out, run
-
-    def after(self, body, game=True):
-        out, run = self.told(body)
-        pid = self.play(run) if game else self.fork(run)
-        os.read(out, 1)
-        return self.explain(pid)
-
-    def explain(self, tid):
-        return self.driver.ask("explain", tid)
-
+class Gpu(GpuTest):
     def test_GPU1_a_thread_is_found_from_its_first_submit(self):
         card = card_of("vgem")
         self.attach()
@@ -310,110 +232,6 @@ class Gpu(BackendTest):
         self.after(draw)
         self.assertGreaterEqual(self.grown(before, "gpu_frames"), frames * 3 // 4)
         self.assertLessEqual(self.grown(before, "gpu_frames"), frames)
-
-    def flipping(self, game):
-        argv = [str(PROGRAMS / "flipper"), card_of("virtio_gpu"), "--hz", "60", "--seconds", "3600"]
-        before = self.driver.ask("counters")
-        run = lambda: os.execv(argv[0], argv)
-        pid = self.play(run) if game else self.fork(run)
-        wait_until("the screen to flip", lambda: self.grown(before, "gpu_flips") >= 10)
-        return pid
-
-    def test_GPU8_who_flips_is_a_compositor_whatever_its_name_and_so_is_the_next(self):
-        self.attach()
-        for _ in range(2):
-            pid = self.flipping(game=False)
-            found = self.explain(pid)
-            self.assertEqual((found["lane"], found["evidence"]), ("compositor", ["flip"]))
-            self.assertGreater(found["frame_period_usec"], 0)
-            self._kill(pid)
-
-    def test_GPU8_the_kernels_worker_that_flips_is_as_urgent_as_who_asked(self):
-        """A driver hands a flip to a workqueue; beside hogs its worker would wait for its turn, and the frame with it."""
-        self.attach()
-        for _ in range(3 * os.cpu_count()):
-            self.fork(lambda: count_up(Cells(1), 0))
-        pid = self.flipping(game=False)
-        before = self.driver.ask("counters")
-        wait_until("flips", lambda: self.grown(before, "gpu_flips") >= 100)
-        after = self.driver.ask("counters")
-        self.assertGreater(after["errands"] - before["errands"], 0.8 * (after["gpu_flips"] - before["gpu_flips"]))
-        self._kill(pid)
-        self.assert_still_attached()
-
-    def test_GPU8_the_kernels_worker_does_no_errand_for_other_calls_of_who_flips(self):
-        card = card_of("virtio_gpu")
-        self.attach()
-        before = self.driver.ask("counters")
-
-        def flip_and_write():
-            screen, (_, terminal) = os.open(card, os.O_RDWR), os.openpty()
-            for _ in range(50):
-                try_ioctl(screen, MODE_ATOMIC, bytes(56))
-                os.write(terminal, b"x")  # which a workqueue carries to the other side
-                time.sleep(0.002)
-
-        self.after(flip_and_write)
-        self.assertGreaterEqual(self.grown(before, "gpu_flips"), 50)
-        self.assertEqual(self.grown(before, "errands"), 0)
-
-    def compositor(self, *argv, **environment):
-        """A real one on the screen, and what is known of it when it has drawn for a while."""
-        before = self.driver.ask("counters")
-        run = self.scratch()
-        log = open(run / "log", "wb")
-        self.addCleanup(log.close)
-        # Its own seat: no logind here, no virtual terminal to share. No real-time priority, as in a user's session: sway
-        # takes it where it may, and runs above us then.
-        env = {"PATH": os.environ["PATH"], "HOME": str(run), "XDG_RUNTIME_DIR": str(run), "LIBSEAT_BACKEND": "builtin", "SEATD_VTBOUND": "0",
-               **environment}
-        process = self.start(["setpriv", "--bounding-set=-sys_nice", "--", *argv], env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-
-        def said():
-            return (run / "log").read_text(errors="replace")[-3000:]
-
-        def socket():
-            self.assertIsNone(process.poll(), said())
-            return next((path.name for path in run.glob("wayland-*") if path.suffix != ".lock"), None)
-
-        env["WAYLAND_DISPLAY"] = wait_until(lambda: "its socket: " + said(), socket)
-        # Draws anew whenever the last picture was shown.
-        self.start(["weston-simple-shm"], env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        wait_until(lambda: "the screen to flip: " + said(), lambda: self.grown(before, "gpu_flips") >= 20)
-        found = {tid: self.explain(tid) for tid in map(int, os.listdir(f"/proc/{process.pid}/task"))}
-        self._end(process)
-        return {tid: facts for tid, facts in found.items() if "flip" in facts.get("evidence", ())}
-
-    def test_GPU8_weston_and_sway_are_compositors(self):
-        """One takes the other's place: the next compositor is found as the first was."""
-        card = card_of("virtio_gpu")
-        self.attach()
-        weston = ["weston", "--backend=drm", "--renderer=pixman", f"--drm-device={pathlib.Path(card).name}", "--continue-without-input",
-                  "--idle-time=0", "--no-config"]
-        sway = {"WLR_BACKENDS": "drm", "WLR_RENDERER": "pixman", "WLR_DRM_DEVICES": card, "WLR_LIBINPUT_NO_DEVICES": "1"}
-        for argv, environment in ((weston, {}), (["sway", "--config", "/dev/null"], sway)):
-            with self.subTest(compositor=argv[0]):
-                found = self.compositor(*argv, **environment)
-                self.assertEqual([(facts["lane"], facts["evidence"]) for facts in found.values()], [("compositor", ["flip"])])
-
-    def test_GPU8_a_game_that_owns_the_screen_is_a_game(self):
-        self.attach()
-        before = self.driver.ask("counters")
-        found = self.explain(self.flipping(game=True))
-        self.assertEqual(found["lane"], "frame")
-        self.assertIn("flip", found["evidence"])
-        self.assertGreater(self.grown(before, "gpu_frames"), 0)
-
-    def test_GPU8_a_configuration_that_is_only_tried_is_no_flip(self):
-        card = card_of("virtio_gpu")
-        self.attach()
-        before = self.driver.ask("counters")
-        commit = lambda flags: struct.pack("=2I6Q", flags, 0, 0, 0, 0, 0, 0, 0)
-        self.after(lambda: try_ioctl(os.open(card, os.O_RDWR), MODE_ATOMIC, commit(ATOMIC_TEST_ONLY)))
-        self.assertEqual(self.grown(before, "gpu_flips"), 0)
-        self.driver.ask("remove", GAME)
-        self.after(lambda: try_ioctl(os.open(card, os.O_RDWR), MODE_ATOMIC, commit(0)))
-        self.assertEqual(self.grown(before, "gpu_flips"), 1)
 
     def test_GPU7_who_waits_for_a_gpu_is_found(self):
         card = card_of("virtio_gpu")

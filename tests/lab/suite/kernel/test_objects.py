@@ -14,7 +14,7 @@ PROGRAMS = {
     "net_sends", "net_sends6", "net_received", "net_received6",
     "gamesched_select_cpu", "gamesched_enqueue", "gamesched_dispatch", "gamesched_running", "gamesched_stopping",
     "gamesched_init_task", "gamesched_disable", "gamesched_cpu_online", "gamesched_cpu_offline", "gamesched_cpu_release",
-    "gamesched_init", "gamesched_exit", "gamesched_thread_exits", "gamesched_lock_contended",
+    "gamesched_init", "gamesched_exit", "gamesched_thread_exits", "gamesched_work_queued", "gamesched_lock_contended",
 }
 
 
