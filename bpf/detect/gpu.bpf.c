@@ -70,11 +70,13 @@ static __always_inline u32 game_of(const struct task_ctx* tc, const struct gs_sh
   return tc->games_generation == state->games_generation ? tc->game : game_here();
 }
 
-/* Whoever draws for a program that flips: kwin and mutter have threads for each. */
-static __always_inline void draws_for_screen(struct gs_signals* signals, u32 tgid, u64 now) {
+/* Whoever draws for a program that flips, if it is no game's: kwin and mutter have threads for each. */
+static __noinline int draws_for_screen(struct task_ctx* tc, u64 now) {
+  u32 tgid = bpf_get_current_pid_tgid() >> 32;
   u64* flip_ns = bpf_map_lookup_elem(&screen_owners, &tgid);
 
-  if (flip_ns && now - *flip_ns < GS_FLIP_KEEP_NS) signals->screen_ns = now;
+  if (tc && flip_ns && now - *flip_ns < GS_FLIP_KEEP_NS) tc->signals.screen_ns = now;
+  return 0;
 }
 
 /* A thread began a frame. */
@@ -118,7 +120,7 @@ static __always_inline int submitted(u32 cpu, u64 file, u32 command) {
   if (!tc) return 0;
   before = tc->signals.submit_ns;
   tc->signals.submit_ns = now;
-  draws_for_screen(&tc->signals, p->tgid, now);
+  if (!tc->game) draws_for_screen(tc, now);
   if (now - tc->signals.flip_ns >= GS_SEC) begins = gs_frame_submit(&tc->signals.frames, before, now);
   gs_submitter_seen(&submitters[cpu], bpf_jiffies64(), file, command, p->pid, p->nvcsw, begins);
   return begins ? frame_began(tc, p->pid, cpu, now) : 0;
@@ -171,13 +173,13 @@ static __always_inline void ask(struct gs_gpu_card* card, u32 minor) {
 }
 
 static __noinline int unknown_command(struct gs_gpu_card* card, u32 minor) {
-  struct gs_signals* signals = signals_here();
+  struct task_ctx* tc = task_here();
   u64 now = bpf_ktime_get_ns();
 
   detector_counts(gpu_commands);
-  if (signals) {
-    signals->command_ns = now;
-    draws_for_screen(signals, bpf_get_current_pid_tgid() >> 32, now);
+  if (tc) {
+    tc->signals.command_ns = now;
+    if (!tc->game) draws_for_screen(tc, now);
   }
   if (card && !card->asked) ask(card, minor);
   return 0;
