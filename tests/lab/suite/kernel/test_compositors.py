@@ -201,13 +201,15 @@ class Compositors(GpuTest):
         self.attach()
         process, options, said = self.compositor(*WESTON, f"--drm-device={pathlib.Path(card).name}", "--shell=kiosk-shell.so")
         game = self.play(lambda: os.execvpe("weston-eventdemo", ["weston-eventdemo"], options["env"]))
-        before = self.driver.ask("counters")
+        before, found = self.driver.ask("counters"), []
 
-        def hears():
+        def are_known():
+            """Frames wake them, too: as they stand right after an event, most times."""
             mouse.move(1)
-            return self.grown(before, "input_wakeups") >= 20
+            time.sleep(0.005)
+            found[:] = self.explain(game), self.explain(process.pid)
+            return "input" in found[0]["evidence"] and "brings" in found[1]["evidence"]
 
-        wait_until(lambda: "the game to hear of motion: " + said(), hears, interval_s=0.01)
-        self.assertIn("input", self.explain(game)["evidence"])
-        self.assertIn("brings", self.explain(process.pid)["evidence"])
-        self.assertEqual(self.explain(process.pid)["lane"], "compositor")
+        wait_until(lambda: f"input to come to the game, not {found}; " + said(), are_known)
+        self.assertGreater(self.grown(before, "input_wakeups"), 0)
+        self.assertEqual(found[1]["lane"], "compositor")
