@@ -8,7 +8,6 @@ import time
 
 from backend import GAME
 from input_devices import InputTest
-from lab import wait_until
 from uinput import EV_REL, REL_X
 
 EVENTS = 50

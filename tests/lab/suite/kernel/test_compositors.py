@@ -5,7 +5,6 @@ import fcntl
 import glob
 import os
 import pathlib
-import signal
 import struct
 import subprocess
 import threading
