@@ -219,16 +219,15 @@ __noinline u32 task_wakes(struct task_struct* p __arg_trusted, struct task_ctx* 
   bool by_interrupt, by_thread, input, released;
 
   if (!tc) return GS_LANE_NORMAL;
+  by_interrupt = waker_known && compat_in_interrupt();
+  by_thread = waker_known && !by_interrupt;
   released = tc->lock_wait;
-  if (released && this_cpu_ctx()->lent && waker_known && !compat_in_interrupt()) inherit_released(tc, now);
+  if (released && this_cpu_ctx()->lent && by_thread) inherit_released(tc, now);
   tc->lock_wait = 0;
   tc->loan = GS_LOAN_NONE;
   path = gs_before(now, tc->frame_until_ns) ? tc->evidence & GS_EVIDENCE_PATH : 0;
   if (state) refresh_game(p, tc, state);
-  if (state && gs_before(now, state->launch_until_ns) && waker_known && !compat_in_interrupt())
-    launch_wakes(tc, now);
-  by_interrupt = waker_known && compat_in_interrupt();
-  by_thread = waker_known && !by_interrupt;
+  if (state && gs_before(now, state->launch_until_ns) && by_thread) launch_wakes(tc, now);
   input = note_input(tc, now, waker_known, by_thread);
   if (!tc->game && !tc->audio_server && !gs_before(now, tc->help_until_ns) && !tc->brings_ns &&
       !tc->serves_ns && !seen_by_a_detector(&tc->signals)) {

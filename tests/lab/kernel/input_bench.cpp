@@ -37,10 +37,12 @@
 #include "service/metrics/publisher.h"
 #include "tests/lab/kernel/bpf_cost.h"
 #include "tests/lab/kernel/ring_consumer.h"
-#include "tests/lab/kernel/virtual_mouse.h"
+#include "tests/lab/workload/virtual_mouse.h"
 
 namespace gamesched::lab {
 namespace {
+
+using workload::VirtualMouse;
 
 using nlohmann::json;
 

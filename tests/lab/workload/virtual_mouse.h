@@ -24,7 +24,8 @@ namespace gamesched::workload {
 
 class VirtualMouse {
  public:
-  explicit VirtualMouse(const std::string& name) : fd_(open("/dev/uinput", O_WRONLY | O_CLOEXEC)) {
+  explicit VirtualMouse(const std::string& name = "Test Mouse")
+      : fd_(open("/dev/uinput", O_WRONLY | O_CLOEXEC)) {
     if (fd_ < 0) fail("/dev/uinput");
     uinput_setup setup{};
     setup.id = {
@@ -56,23 +57,40 @@ class VirtualMouse {
     throw std::runtime_error("the kernel made no event device (is the module evdev there?)");
   }
 
-  void move(int distance) {
-    input_event events[2] = {};
-    events[0].type = EV_REL;
-    events[0].code = REL_X;
-    events[0].value = distance;
-    events[1].type = EV_SYN;
-    events[1].code = SYN_REPORT;
+  // Motion without the report that ends the packet: nobody is woken.
+  void half() const {
+    const input_event event = relative(REL_X, 1);
+    send({&event, 1});
+  }
+  // One packet: an axis and the report.
+  void move(int distance) const {
+    const input_event events[] = {relative(REL_X, distance), report};
     send(events);
   }
+  // One packet: both axes and the report, as a gaming mouse sends it.
+  void move() const {
+    const input_event events[] = {relative(REL_X, 1), relative(REL_Y, 1), report};
+    send(events);
+  }
+  static constexpr int events_a_move = 3;
 
   // With their own times, where they carry such of the last ten seconds.
-  void send(std::span<const input_event> events) {
+  void send(std::span<const input_event> events) const {
     if (write(fd_, events.data(), events.size_bytes()) != static_cast<ssize_t>(events.size_bytes()))
       fail("uinput write");
   }
 
  private:
+  static constexpr input_event report{};  // EV_SYN and SYN_REPORT are 0
+
+  static input_event relative(unsigned short axis, int distance) {
+    input_event event{};
+    event.type = EV_REL;
+    event.code = axis;
+    event.value = distance;
+    return event;
+  }
+
   int fd_;
 };
 

@@ -31,18 +31,6 @@ class Chain(InputTest):
         os.close(out), os.close(pipe)
         return pid
 
-    def listener(self, mouse):
-        """Hears of events as others do, and tells nobody: a daemon that waits for the player to be away."""
-        device = mouse.event_device()
-
-        def listen(ready):
-            events = os.open(device, os.O_RDONLY)
-            ready()
-            while True:
-                read_packet(events)
-
-        return self.started(self.fork, listen)
-
     def move(self, mouse, last, times=EVENTS):
         """So many events, each when the last in the chain waits for it. How many woke a game's thread as input."""
         before = self.driver.ask("counters")
@@ -91,7 +79,7 @@ class Chain(InputTest):
                 pass
 
         game, x_server = self.started(self.play, play), self.started(self.fork, pass_on)
-        reader, other = self.started(self.fork, compositor), self.listener(mouse)
+        reader, other = self.started(self.fork, compositor), self.start_reader(self.fork, mouse)
         browser = self.started(self.fork, client)
         self.assertGreater(self.move(mouse, game), EVENTS / 2)
         self.assertEqual(self.facts(game)[0], "frame")
@@ -131,7 +119,7 @@ class Chain(InputTest):
         """As Steam Input and other remappers."""
         real, virtual = self.mouse(), self.mouse()
         self.attach()
-        source, device = real.event_device(), virtual.event_device()
+        source = real.event_device()
 
         def remap(ready):
             events, motion = os.open(source, os.O_RDONLY), 1
@@ -140,14 +128,8 @@ class Chain(InputTest):
                 motion = -motion
                 virtual.packet(EV_REL, REL_X, motion)
 
-        def play(ready):
-            events = os.open(device, os.O_RDONLY)
-            ready()
-            while True:
-                read_packet(events)
-
-        game, remapper = self.started(self.play, play), self.started(self.fork, remap)
-        other = self.listener(real)
+        game, remapper = self.start_reader(self.play, virtual), self.started(self.fork, remap)
+        other = self.start_reader(self.fork, real)
         self.assertGreater(self.move(real, game), EVENTS / 2)
         self.assertEqual(self.facts(remapper), ("compositor", ["brings"]))
         self.assertNotEqual(self.facts(other)[0], "compositor")
