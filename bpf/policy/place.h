@@ -8,9 +8,10 @@
  *
  * How: the daemon marks the CPUs that are best for games (none where all are alike). Threads of a game and
  * the compositor go there while there is room; all others go anywhere. Among CPUs that it could take from
- * others, an urgent thread prefers, in this order: one that is best for games; one that no real-time thread
- * has taken a moment ago; one whose sibling runs nothing urgent; where it last ran; the least urgent lane; who
- * has run for longest.
+ * others, an urgent thread prefers, in this order: one that no other urgent thread has, which would have to move instead;
+ * one that no other has just claimed, which could only wait; one that is best for games; one that no real-time thread has
+ * taken a moment ago; one whose sibling runs nothing urgent; where it last ran; the least urgent lane; who has run for
+ * longest.
  *
  * Real-time threads run above this scheduler and come back at a rate to the CPU where they last ran: an urgent
  * thread that waits for its turn there is sent away, and has lost the time of a second wake-up. But where one brings
@@ -27,7 +28,7 @@
  *   moved 10 ms ago                              stays
  *   moved 40 ms ago, four times in that second   stays: no token
  *   moved 40 ms ago, once before                 may move
- *   stays, but its CPU runs an equal,
+ *   stays, but its CPU runs another urgent one,
  *   or was taken by real time a moment ago       moves all the same: waiting is worse
  *
  *   a mouse's interrupt, each millisecond for 20 us, and a reader of 300 us    runs after it
@@ -149,14 +150,16 @@ GS_POLICY void gs_has_followed(struct gs_taker* taker, u64 wait_ns, u64 now_ns) 
   }
 }
 
-/* How good a CPU is to take for a thread of the urgent lane `waking`; 0: not at all. */
-GS_POLICY u64 gs_place_score(u32 waking, u32 running, u32 sibling_running, bool best_for_it,
+/* How good a CPU is to take for a thread of the urgent lane `waking`; 0: not at all. `running`: the lane of who runs there,
+ * or has claimed it. */
+GS_POLICY u64 gs_place_score(u32 waking, u32 running, bool claimed, u32 sibling_running, bool best_for_it,
                              bool taken_lately, bool ran_here, u64 has_run_ns) {
   u64 score = gs_victim_score(waking, running, has_run_ns);
 
   if (!score) return 0;
   return score + ((u64)ran_here << 40) + ((u64)!gs_lane_urgent(sibling_running) << 41) +
-         ((u64)!taken_lately << 42) + ((u64)best_for_it << 43);
+         ((u64)!taken_lately << 42) + ((u64)best_for_it << 43) + ((u64)!claimed << 44) +
+         ((u64)!gs_lane_urgent(running) << 45);
 }
 
 #endif

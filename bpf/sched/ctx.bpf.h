@@ -202,6 +202,11 @@ static __always_inline bool claim(struct cpu_ctx* cc, const struct task_ctx* tc)
   return true;
 }
 
+/* Whether an urgent thread has claimed the CPU and does not run there yet. */
+static __always_inline bool is_claimed(const struct cpu_ctx* cc) {
+  return gs_lane_urgent(cc->lane) && !gs_lane_urgent(cc->started_as);
+}
+
 /* Whether a thread is as well off on this CPU as on any. */
 static __always_inline bool cpu_suits(const struct task_ctx* tc, s32 cpu) {
   return !topology.nr_for_games || !gs_wants_game_cpu(tc->lane, tc->game) ||

@@ -17,10 +17,12 @@
 /*
  * A timer or device that wakes an urgent thread does so on the CPU where it last ran: it takes that one
  * without looking further, as a real-time thread would. Should another CPU be idle, the thread that had to go
- * finds it.
+ * finds it. Not from another urgent one that has it, or that woke here just before: in the CPU's local queue that one
+ * could only wait.
  */
 static __always_inline bool takes_this_cpu(struct cpu_ctx* here, const struct task_ctx* tc, s32 prev_cpu) {
-  return prev_cpu == bpf_get_smp_processor_id() && cpu_suits(tc, prev_cpu) && claim(here, tc);
+  return prev_cpu == bpf_get_smp_processor_id() && !gs_lane_urgent(here->lane) && cpu_suits(tc, prev_cpu) &&
+         claim(here, tc);
 }
 
 /*
@@ -64,7 +66,7 @@ __noinline u64 score_of(struct task_ctx* tc, s32 cpu, u32 ran_here, u64 now) {
   struct cpu_ctx* cc = cpu_ctx_of(cpu);
 
   if (!tc) return 0;
-  return gs_place_score(tc->lane, cc->lane, sibling_lane(cpu), cpu_suits(tc, cpu),
+  return gs_place_score(tc->lane, cc->lane, is_claimed(cc), sibling_lane(cpu), cpu_suits(tc, cpu),
                         gs_taken_lately(now, cc->taker.taken_ns), ran_here, now - cc->run_start_ns);
 }
 
@@ -96,6 +98,11 @@ __noinline int look_for_victim(struct task_struct* p __arg_trusted, struct task_
   return 0;
 }
 
+/* Whether it need not look further than that CPU, which it may take. */
+static __always_inline bool does_well(const struct task_ctx* tc, s32 cpu) {
+  return cpu >= 0 && cpu_suits(tc, cpu) && !gs_lane_urgent(cpu_ctx_of(cpu)->lane);
+}
+
 /*
  * The CPU that an urgent thread shall take; -1 when all run threads as urgent, real-time tasks or are not
  * allowed. Its own LLC's first; with `anywhere` others', nearest first, for a CPU at all or for one that
@@ -111,15 +118,15 @@ __noinline s32 place_urgent_thread(struct task_struct* p __arg_trusted, struct t
     best.score = score_of(tc, prev_cpu, true, now);
     if (best.score) best.cpu = prev_cpu;
   }
-  if (best.cpu < 0 || !cpu_suits(tc, prev_cpu) || gs_lane_urgent(sibling_lane(prev_cpu)) ||
-      cpu_taken_lately(prev_cpu, now))
+  if (best.cpu < 0 || !cpu_suits(tc, prev_cpu) || gs_lane_urgent(cpu_ctx_of(prev_cpu)->lane) ||
+      gs_lane_urgent(sibling_lane(prev_cpu)) || cpu_taken_lately(prev_cpu, now))
     look_for_victim(p, tc, llc, now, &best);
-  if (anywhere && nr > 1 && (best.cpu < 0 || !cpu_suits(tc, best.cpu))) bpf_for(i, 1, FAR_LLCS) {
+  if (anywhere && nr > 1 && !does_well(tc, best.cpu)) bpf_for(i, 1, FAR_LLCS) {
       u32 other = llc_near(llc, i);
 
       if (i >= 2 * nr) break;
       if (other < nr) look_for_victim(p, tc, other, now, &best);
-      if (best.cpu >= 0 && cpu_suits(tc, best.cpu)) break;
+      if (does_well(tc, best.cpu)) break;
     }
   if (best.cpu < 0 || claim(cpu_ctx_of(best.cpu), tc)) return best.cpu;
   /* Another was faster: the next best, in its own LLC. */
@@ -176,7 +183,7 @@ s32 BPF_PROG(gamesched_select_cpu, struct task_struct* p, s32 prev_cpu, u64 wake
       count(after_takers);
       return run_urgent_thread(p, bpf_get_smp_processor_id(), false);
     }
-    if (stays && allowed && claim(cpu_ctx_of(prev_cpu), tc)) {
+    if (stays && allowed && !gs_lane_urgent(cpu_ctx_of(prev_cpu)->lane) && claim(cpu_ctx_of(prev_cpu), tc)) {
       count(stays);
       return run_urgent_thread(p, prev_cpu, false);
     }

@@ -189,7 +189,7 @@ TEST(FollowsTaker, NotForLongAfterTwoHadToWait) {
 TEST(PlaceScore, OnlyAVictimHasOne) {
   for (u32 waking = 0; waking <= GS_LANE_GAME_NETWORK; ++waking)
     for (u32 running = 0; running <= 0xff; ++running)
-      EXPECT_EQ(gs_place_score(waking, running, GS_LANE_NONE, true, true, true, 0) > 0,
+      EXPECT_EQ(gs_place_score(waking, running, false, GS_LANE_NONE, true, true, true, 0) > 0,
                 gs_victim_score(waking, running, 0) > 0)
           << waking << " from " << running;
 }
@@ -197,25 +197,36 @@ TEST(PlaceScore, OnlyAVictimHasOne) {
 // Each preference in its order, whatever those after it say.
 TEST(PlaceScore, PrefersInTheWrittenOrder) {
   Random random(__FILE__, __LINE__);
-  const auto any_victim = [&] { return static_cast<u32>(random.between(GS_LANE_GAME, GS_LANE_BACKGROUND)); };
+  const auto victim = [&](bool urgent) {
+    return static_cast<u32>(urgent ? random.between(GS_LANE_COMPOSITOR, GS_LANE_GAME_NETWORK)
+                                   : random.between(GS_LANE_GAME, GS_LANE_BACKGROUND));
+  };
   const auto sibling = [&](bool urgent) {
     if (urgent) return static_cast<u32>(random.between(0, GS_LANE_GAME_NETWORK));
     return static_cast<u32>(random.chance(0.3) ? GS_LANE_NONE
                                                : random.between(GS_LANE_GAME, GS_LANE_BACKGROUND));
   };
   for (int i = 0; i < 10000; ++i) {
-    const auto score = [&](bool best, bool quiet, bool lonely, bool ran_here) {
-      return gs_place_score(GS_LANE_FRAME, any_victim(), sibling(!lonely), best, !quiet, ran_here,
+    const auto scored = [&](bool free, bool claimed, bool best, bool quiet, bool lonely, bool ran_here) {
+      return gs_place_score(GS_LANE_FRAME, victim(!free), claimed, sibling(!lonely), best, !quiet, ran_here,
                             random.any());
     };
     const auto any = [&] { return random.chance(.5); };
-    EXPECT_GT(score(true, any(), any(), any()), score(false, any(), any(), any()));
+    EXPECT_GT(scored(true, false, any(), any(), any(), any()),
+              scored(false, any(), any(), any(), any(), any()));
+    EXPECT_GT(scored(false, false, any(), any(), any(), any()),
+              scored(false, true, any(), any(), any(), any()));
+    const auto score = [&](bool free, bool best, bool quiet, bool lonely, bool ran_here) {
+      return scored(free, false, best, quiet, lonely, ran_here);
+    };
+    const bool free = any();
+    EXPECT_GT(score(free, true, any(), any(), any()), score(free, false, any(), any(), any()));
     const bool best = any();
-    EXPECT_GT(score(best, true, any(), any()), score(best, false, any(), any()));
+    EXPECT_GT(score(free, best, true, any(), any()), score(free, best, false, any(), any()));
     const bool quiet = any();
-    EXPECT_GT(score(best, quiet, true, any()), score(best, quiet, false, any()));
+    EXPECT_GT(score(free, best, quiet, true, any()), score(free, best, quiet, false, any()));
     const bool lonely = any();
-    EXPECT_GT(score(best, quiet, lonely, true), score(best, quiet, lonely, false));
+    EXPECT_GT(score(free, best, quiet, lonely, true), score(free, best, quiet, lonely, false));
   }
 }
 

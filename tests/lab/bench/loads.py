@@ -30,9 +30,11 @@ def clicks(hz: int, mouse: str, hogs: int, work_us: int = 0, beside: str = "", t
 
 
 def lanes(hz: int, mouse: str, gpu: str, screen: str, iterations_per_us: float, hogs: int) -> Load:
-    """A thread of each lane that a game has, which work as much as such threads do, and a compositor."""
+    """A thread of each lane that a game has, which work as much as such threads do, and a compositor. The frames come a little
+    slower than the screen's: with equal rates each block would have its own phase, by chance, in which the same threads
+    want the same CPU in each frame."""
     return Load(f"{hz} Hz, {f'{hogs} hogs + fork storm' if hogs else 'idle machine'}",
-                game=("--hz", hz, "--work-us", FRAME_WORK_US[hz], "--gpu", gpu, "--audio", "--audio-us", 50,
+                game=("--hz", 0.99 * hz, "--work-us", FRAME_WORK_US[hz], "--gpu", gpu, "--audio", "--audio-us", 50,
                       "--input", mouse, "--input-us", 300),
                 companions=(("flipper", (screen, "--raw", "--hz", hz, "--iterations-per-us", iterations_per_us,
                                          "--work-us", 200)),),

@@ -6,6 +6,7 @@ import ctypes
 import mmap
 import os
 import pathlib
+import re
 import signal
 import struct
 import time
@@ -112,6 +113,11 @@ def count_up(cells, at):
     """Always has work; counts it."""
     while True:
         cells[at] += 1
+
+
+def pre_empted(pid):
+    """How often."""
+    return int(re.search(r"^nonvoluntary_ctxt_switches:\s*(\d+)", pathlib.Path(f"/proc/{pid}/status").read_text(), re.M)[1])
 
 
 def pinned(cpu, body):

@@ -5,19 +5,12 @@ at all there when a real-time task takes the CPU."""
 import itertools
 import json
 import os
-import pathlib
-import re
 import time
 
-from backend import CPUS, BackendTest, Cells, count_up, pinned
+from backend import CPUS, BackendTest, Cells, count_up, pinned, pre_empted
 from lab import PROGRAMS, wait_until
 
 LOOP_OPTIONS = ("--iterations-per-us", "50", "--ready", "/dev/null")
-
-
-def pre_empted(pid):
-    """How often."""
-    return int(re.search(r"^nonvoluntary_ctxt_switches:\s*(\d+)", pathlib.Path(f"/proc/{pid}/status").read_text(), re.M)[1])
 
 
 class Kept(BackendTest):

@@ -6,7 +6,8 @@ import pathlib
 import time
 import unittest
 
-from backend import CPUS, BackendTest, Cells, count_up, pinned, sched_getcpu
+from backend import CPUS, BackendTest, Cells, count_up, pinned, pre_empted, sched_getcpu
+from gpu_devices import GpuTest, card_of
 from input_devices import InputTest
 from lab import PROGRAMS, Driver, first_line, wait_until
 from uinput import EV_REL, REL_X
@@ -34,6 +35,12 @@ def caches():
 
 CACHES = caches()
 two_caches = unittest.skipIf(len(CACHES) < 2, "this machine has one last-level cache: ./dev lab --llcs 2")
+
+
+def compute(seconds):
+    end_s = time.monotonic() + seconds
+    while time.monotonic() < end_s:
+        pass
 
 
 class Balance(BackendTest):
@@ -169,9 +176,7 @@ class TakenAgain(InputTest):
         def take(device):
             os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(2))
             while os.read(device, 4096):
-                end_s = time.monotonic() + spin_s
-                while time.monotonic() < end_s:
-                    pass
+                compute(spin_s)
                 cells[done] += 1
 
         device = mouse.event_device()
@@ -185,9 +190,7 @@ class TakenAgain(InputTest):
         for number in range(times):
             where = cells[at]
             os.sched_setaffinity(taker, {where})
-            end_s = time.monotonic() + 0.004  # for so long that nobody waits for this CPU
-            while time.monotonic() < end_s:
-                pass
+            compute(0.004)  # for so long that nobody waits for this CPU
             mouse.packet(EV_REL, REL_X, 1 if number % 2 else -1)
             wait_until("both to have had it", lambda: cells[began] == cells[done] == number + 1, interval_s=0.002)
             moves += cells[at] != where
@@ -265,6 +268,38 @@ class AfterTaker(InputTest):
         self.start(CACHES[0] | {CPUS[-1]})
         _, followed = self.read(spin_us=0)
         self.assertLess(followed, 0.1)
+
+
+class OneForEach(GpuTest):
+    def test_POL2_an_urgent_thread_leaves_another_ones_cpu_alone(self):
+        """A frame thread may use a compositor's CPU and one that a real-time thread takes all the time, which it likes less. At
+        another rate than the compositor's it wakes at any moment of that one's work. Both CPUs have hogs."""
+        self.attach()
+        theirs, other = CPUS[1], CPUS[2]
+        cells = Cells(len(CPUS) + 1)
+        argv = [str(PROGRAMS / "flipper"), card_of("virtio_gpu"), "--hz", "60", "--seconds", "3600", "--iterations-per-us", "50",
+                "--work-us", "800"]
+        compositor = self.fork(pinned(theirs, lambda: os.execv(argv[0], argv)))
+
+        def take():
+            os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(2))
+            while True:
+                time.sleep(0.004)
+
+        self.fork(pinned(other, take))
+        for cpu in (theirs, other):
+            self.fork(pinned(cpu, lambda: count_up(Cells(1), 0)))
+
+        def frames():
+            os.sched_setaffinity(0, {theirs, other})
+            keep_time(cells, 1 / 67, 300)
+
+        game = self.play(frames)
+        wait_until("both to be known", lambda: (self.explain(game)["lane"], self.explain(compositor)["lane"]) == ("frame", "compositor"))
+        had_to_go, drawn = pre_empted(compositor), cells[theirs] + cells[other]
+        wait_until("frames", lambda: cells[theirs] + cells[other] >= drawn + 300)
+        self.assertLess(pre_empted(compositor) - had_to_go, 300 / 40, "the compositor had to go elsewhere")
+        self.assert_still_attached()
 
 
 class Hotplug(BackendTest):
