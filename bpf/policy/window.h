@@ -8,7 +8,8 @@
  * How: a window per lane of input (keyboard, mouse, controller, other), each with
  * its own length. An event moves the end of its own lane's window only, and only forward. The events
  * of one packet are delivered by the SYN_REPORT that ends it: a game thread that wakes
- * on the same CPU within wake_ns of that was woken by it.
+ * on the same CPU within wake_ns of that was woken by it, or within ten times as much where a thread wrote the packet and
+ * the same thread wakes: it may have been interrupted in between.
  *
  * Only the game that the player sees profits (the foreground game); as long as the daemon does not know which
  * one that is, every game does.
@@ -16,8 +17,8 @@
  *   mouse window 8 ms: event at 100 ms -> open until 108 ms; next at 103 ms -> until 111 ms
  *
  * Limits: by time and CPU alone a thread that wakes for another reason in those microseconds
- * counts too, and where a hypervisor takes the CPU away in between, one is missed. The thread that reads
- * input therefore stays on the frame's path for some frames, as others do (path.h).
+ * counts too, and where a hypervisor takes the CPU away in the midst of an interrupt, one is missed. The thread that
+ * reads input therefore stays on the frame's path for some frames, as others do (path.h).
  */
 #ifndef GS_POLICY_WINDOW_H
 #define GS_POLICY_WINDOW_H
@@ -42,8 +43,11 @@ GS_POLICY bool gs_window_open(u64 until_ns, u64 now_ns) {
   return gs_before(now_ns, until_ns);
 }
 
-GS_POLICY bool gs_woken_by_input(u64 now_ns, u64 sync_ns, u64 wake_ns) {
-  return now_ns - sync_ns <= wake_ns;
+#define GS_INPUT_WRITERS_FACTOR 10
+
+/* by_writer: in the thread that wrote the packet. */
+GS_POLICY bool gs_woken_by_input(u64 now_ns, u64 sync_ns, u64 wake_ns, bool by_writer) {
+  return now_ns - sync_ns <= (by_writer ? GS_INPUT_WRITERS_FACTOR * wake_ns : wake_ns);
 }
 
 /* Whether windows are a game's: those of the foreground game, or of every game while none is known to be it.

@@ -128,12 +128,11 @@ static __always_inline void gather(const struct task_struct* p, const struct tas
 /* The input event of this CPU that wakes who wakes now; NULL: none does. Who wrote it wakes its readers, thread or interrupt;
  * where a wake-up was handed to this CPU, that is not known. */
 static __always_inline struct gs_input_cpu* input_that_wakes(u64 now, bool waker_known, bool by_thread) {
-  u32 here = bpf_get_smp_processor_id(), by;
+  u32 here = bpf_get_smp_processor_id(), by = by_thread ? bpf_get_current_task_btf()->pid : 0;
   struct gs_input_cpu* input = bpf_map_lookup_elem(&input_cpus, &here);
 
-  if (!input || !gs_woken_by_input(now, input->sync_ns, tunables.input_wake_ns)) return NULL;
-  by = by_thread ? bpf_get_current_task_btf()->pid : 0;
-  return !waker_known || input->sync_tid == by ? input : NULL;
+  if (!input || (waker_known && input->sync_tid != by)) return NULL;
+  return gs_woken_by_input(now, input->sync_ns, tunables.input_wake_ns, by) ? input : NULL;
 }
 
 /* The event that wakes tc now is noted, with its step in the event's chain (chain.h). Returns whether there is one. */

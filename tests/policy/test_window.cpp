@@ -40,11 +40,16 @@ TEST(Window, OnlyMovesForward) {
 
 TEST(WokenByInput, IsAtMostSoLongAgo) {
   constexpr u64 wake = 20 * GS_USEC, sync = GS_SEC;
-  EXPECT_TRUE(gs_woken_by_input(sync, sync, wake));
-  EXPECT_TRUE(gs_woken_by_input(sync + wake, sync, wake));
-  EXPECT_FALSE(gs_woken_by_input(sync + wake + 1, sync, wake));
-  EXPECT_FALSE(gs_woken_by_input(sync - 1, sync, wake)) << "an event that is yet to come wakes nobody";
-  EXPECT_FALSE(gs_woken_by_input(GS_SEC, 0, wake)) << "no event at all";
+  for (const bool by_writer : {false, true}) {
+    const u64 last = sync + (by_writer ? GS_INPUT_WRITERS_FACTOR * wake : wake);
+
+    EXPECT_TRUE(gs_woken_by_input(sync, sync, wake, by_writer));
+    EXPECT_TRUE(gs_woken_by_input(last, sync, wake, by_writer));
+    EXPECT_FALSE(gs_woken_by_input(last + 1, sync, wake, by_writer));
+    EXPECT_FALSE(gs_woken_by_input(sync - 1, sync, wake, by_writer))
+        << "an event that is yet to come wakes nobody";
+    EXPECT_FALSE(gs_woken_by_input(GS_SEC, 0, wake, by_writer)) << "no event at all";
+  }
 }
 
 TEST(InputProfits, TheForegroundGameAloneOnceItIsKnown) {
