@@ -7,7 +7,8 @@
  * moves leaves its own cache behind.
  *
  * How: the daemon marks the CPUs that are best for games (none where all are alike). Threads of a game and
- * the compositor go there while there is room; all others go anywhere. Among CPUs that it could take from
+ * the compositor go there while there is room, that is, while urgent threads need not push each other out; all others go
+ * anywhere. Among CPUs that it could take from
  * others, an urgent thread prefers, in this order: one that no other urgent thread has, which would have to move instead;
  * one that no other has just claimed, which could only wait; one that is best for games; one that no real-time thread has
  * taken a moment ago; one whose sibling runs nothing urgent; where it last ran; the least urgent lane; who has run for
@@ -150,6 +151,8 @@ GS_POLICY void gs_has_followed(struct gs_taker* taker, u64 wait_ns, u64 now_ns) 
   }
 }
 
+#define GS_PLACE_FREE (1ULL << 45) /* of a score: nobody urgent has the CPU */
+
 /* How good a CPU is to take for a thread of the urgent lane `waking`; 0: not at all. `running`: the lane of who runs there,
  * or has claimed it. */
 GS_POLICY u64 gs_place_score(u32 waking, u32 running, bool claimed, u32 sibling_running, bool best_for_it,
@@ -159,7 +162,7 @@ GS_POLICY u64 gs_place_score(u32 waking, u32 running, bool claimed, u32 sibling_
   if (!score) return 0;
   return score + ((u64)ran_here << 40) + ((u64)!gs_lane_urgent(sibling_running) << 41) +
          ((u64)!taken_lately << 42) + ((u64)best_for_it << 43) + ((u64)!claimed << 44) +
-         ((u64)!gs_lane_urgent(running) << 45);
+         (gs_lane_urgent(running) ? 0 : GS_PLACE_FREE);
 }
 
 #endif

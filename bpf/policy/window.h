@@ -9,7 +9,7 @@
  * its own length. An event moves the end of its own lane's window only, and only forward. The events
  * of one packet are delivered by the SYN_REPORT that ends it: a game thread that wakes
  * on the same CPU within wake_ns of that was woken by it, or within ten times as much where a thread wrote the packet and
- * the same thread wakes: it may have been interrupted in between.
+ * the same thread wakes: a hypervisor, or on a real-time kernel an interrupt, may have had the CPU in between.
  *
  * Only the game that the player sees profits (the foreground game); as long as the daemon does not know which
  * one that is, every game does.
@@ -17,7 +17,7 @@
  *   mouse window 8 ms: event at 100 ms -> open until 108 ms; next at 103 ms -> until 111 ms
  *
  * Limits: by time and CPU alone a thread that wakes for another reason in those microseconds
- * counts too, and where a hypervisor takes the CPU away in the midst of an interrupt, one is missed. The thread that
+ * counts too, also one that the writer wakes for something else (who writes input and wakes a game brings it, chain.h), and where a hypervisor takes the CPU away in the midst of an interrupt, one is missed. The thread that
  * reads input therefore stays on the frame's path for some frames, as others do (path.h).
  */
 #ifndef GS_POLICY_WINDOW_H

@@ -191,12 +191,12 @@ static __always_inline bool launches(const struct task_ctx* tc, u64 now) {
   return gs_age(now, tc->signals.launch_ns) <= GS_LAUNCH_KEEP_NS;
 }
 
-/* An urgent thread takes the CPU from whoever runs there, if that is a victim: of several that wake at once,
- * one does. */
-static __always_inline bool claim(struct cpu_ctx* cc, const struct task_ctx* tc) {
+/* An urgent thread takes the CPU from whoever runs there, if that is a victim, and with `free` no urgent one: of several
+ * that wake at once, one does. */
+static __always_inline bool claim(struct cpu_ctx* cc, const struct task_ctx* tc, bool free) {
   u32 running = cc->lane;
 
-  if (!gs_victim_score(tc->lane, running, 0)) return false;
+  if (!gs_victim_score(tc->lane, running, 0) || (free && gs_lane_urgent(running))) return false;
   if (__sync_val_compare_and_swap(&cc->lane, running, tc->lane) != running) return false;
   cc->claim_burst_ns = tc->burst_avg_ns;
   return true;

@@ -21,8 +21,7 @@
  * could only wait.
  */
 static __always_inline bool takes_this_cpu(struct cpu_ctx* here, const struct task_ctx* tc, s32 prev_cpu) {
-  return prev_cpu == bpf_get_smp_processor_id() && !gs_lane_urgent(here->lane) && cpu_suits(tc, prev_cpu) &&
-         claim(here, tc);
+  return prev_cpu == bpf_get_smp_processor_id() && cpu_suits(tc, prev_cpu) && claim(here, tc, true);
 }
 
 /*
@@ -105,8 +104,8 @@ static __always_inline bool does_well(const struct task_ctx* tc, s32 cpu) {
 
 /*
  * The CPU that an urgent thread shall take; -1 when all run threads as urgent, real-time tasks or are not
- * allowed. Its own LLC's first; with `anywhere` others', nearest first, for a CPU at all or for one that
- * suits it. The choice is claimed, so that of several that wake together each takes another CPU.
+ * allowed. Its own LLC's first; with `anywhere` others', nearest first, for one that suits it and that nobody
+ * urgent has, or for one at all. The choice is claimed, so that of several that wake together each takes another CPU.
  */
 __noinline s32 place_urgent_thread(struct task_struct* p __arg_trusted, struct task_ctx* tc, s32 prev_cpu,
                                    bool anywhere, u64 now) {
@@ -128,12 +127,12 @@ __noinline s32 place_urgent_thread(struct task_struct* p __arg_trusted, struct t
       if (other < nr) look_for_victim(p, tc, other, now, &best);
       if (does_well(tc, best.cpu)) break;
     }
-  if (best.cpu < 0 || claim(cpu_ctx_of(best.cpu), tc)) return best.cpu;
+  if (best.cpu < 0 || claim(cpu_ctx_of(best.cpu), tc, best.score & GS_PLACE_FREE)) return best.cpu;
   /* Another was faster: the next best, in its own LLC. */
   best.score = 0;
   best.cpu = -1;
   look_for_victim(p, tc, llc, now, &best);
-  return best.cpu >= 0 && claim(cpu_ctx_of(best.cpu), tc) ? best.cpu : -1;
+  return best.cpu >= 0 && claim(cpu_ctx_of(best.cpu), tc, false) ? best.cpu : -1;
 }
 
 /* An idle CPU for an urgent thread without a search: where it stays, or its core when nobody is there. */
@@ -183,7 +182,7 @@ s32 BPF_PROG(gamesched_select_cpu, struct task_struct* p, s32 prev_cpu, u64 wake
       count(after_takers);
       return run_urgent_thread(p, bpf_get_smp_processor_id(), false);
     }
-    if (stays && allowed && !gs_lane_urgent(cpu_ctx_of(prev_cpu)->lane) && claim(cpu_ctx_of(prev_cpu), tc)) {
+    if (stays && allowed && claim(cpu_ctx_of(prev_cpu), tc, true)) {
       count(stays);
       return run_urgent_thread(p, prev_cpu, false);
     }
