@@ -6,13 +6,12 @@
  * fast one, and half of the CPUs of some machines lie beside a cache three times as large. And a thread that
  * moves leaves its own cache behind.
  *
- * How: the daemon marks the CPUs that are best for games (none where all are alike). Threads of a game and
- * the compositor go there while there is room, that is, while urgent threads need not push each other out; all others go
- * anywhere. Among CPUs that it could take from
- * others, an urgent thread prefers, in this order: one that no other urgent thread has, which would have to move instead;
- * one that no other has just claimed, which could only wait; one that is best for games; one that no real-time thread has
- * taken a moment ago; one whose sibling runs nothing urgent; where it last ran; the least urgent lane; who has run for
- * longest.
+ * How: the daemon marks the CPUs that are best for games (none where all are alike). Threads of a game and the
+ * compositor go there while there is room, that is, while urgent threads need not push each other out; all others go
+ * anywhere. Among CPUs that it could take from others, an urgent thread prefers, in this order: one that no other urgent
+ * thread has, which would have to move instead; one that no other has just claimed, which could only wait; one that is
+ * best for games; one that no real-time thread has taken a moment ago; one whose sibling runs nothing urgent; where it
+ * last ran; the least urgent lane; who has run for longest.
  *
  * Real-time threads run above this scheduler and come back at a rate to the CPU where they last ran: an urgent
  * thread that waits for its turn there is sent away, and has lost the time of a second wake-up. But where one brings

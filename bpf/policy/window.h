@@ -16,9 +16,10 @@
  *
  *   mouse window 8 ms: event at 100 ms -> open until 108 ms; next at 103 ms -> until 111 ms
  *
- * Limits: by time and CPU alone a thread that wakes for another reason in those microseconds
- * counts too, also one that the writer wakes for something else (who writes input and wakes a game brings it, chain.h), and where a hypervisor takes the CPU away in the midst of an interrupt, one is missed. The thread that
- * reads input therefore stays on the frame's path for some frames, as others do (path.h).
+ * Limits: by time and CPU alone a thread that wakes for another reason in those microseconds counts too, also one that
+ * the writer wakes for something else (who writes input and wakes a game brings it, chain.h); and where a hypervisor
+ * takes the CPU away in the midst of an interrupt, one is missed. The thread that reads input therefore stays on the
+ * frame's path for some frames, as others do (path.h).
  */
 #ifndef GS_POLICY_WINDOW_H
 #define GS_POLICY_WINDOW_H
