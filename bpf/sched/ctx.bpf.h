@@ -202,7 +202,7 @@ static __always_inline bool claim(struct cpu_ctx* cc, const struct task_ctx* tc,
   return true;
 }
 
-/* Whether an urgent thread has claimed the CPU and does not run there yet. */
+/* Whether an urgent thread has claimed the CPU and does not run there yet; also where one runs with urgency on loan. */
 static __always_inline bool is_claimed(const struct cpu_ctx* cc) {
   return gs_lane_urgent(cc->lane) && !gs_lane_urgent(cc->started_as);
 }

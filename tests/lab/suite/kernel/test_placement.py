@@ -278,7 +278,7 @@ class OneForEach(GpuTest):
         mine, theirs, other = CPUS[:3]
         os.sched_setaffinity(0, {mine})  # the test is real-time, and would take a CPU from the compositor as well
         self.addCleanup(os.sched_setaffinity, 0, CPUS)
-        cells = Cells(len(CPUS) + 1)
+        cells, frames = Cells(len(CPUS) + 1), 300
         argv = [str(PROGRAMS / "flipper"), card_of("virtio_gpu"), "--hz", "60", "--seconds", "3600", "--iterations-per-us", "50",
                 "--work-us", "800"]
         compositor = self.fork(pinned(theirs, lambda: os.execv(argv[0], argv)))
@@ -292,15 +292,15 @@ class OneForEach(GpuTest):
         for cpu in (theirs, other):
             self.fork(pinned(cpu, lambda: count_up(Cells(1), 0)))
 
-        def frames():
+        def draw():
             os.sched_setaffinity(0, {theirs, other})
             keep_time(cells, 1 / 67, 300)
 
-        game = self.play(frames)
+        game = self.play(draw)
         wait_until("both to be known", lambda: (self.explain(game)["lane"], self.explain(compositor)["lane"]) == ("frame", "compositor"))
         had_to_go, drawn = pre_empted(compositor), cells[theirs] + cells[other]
-        wait_until("frames", lambda: cells[theirs] + cells[other] >= drawn + 300)
-        self.assertLess(pre_empted(compositor) - had_to_go, 300 / 40, "the compositor had to go elsewhere")
+        wait_until("frames", lambda: cells[theirs] + cells[other] >= drawn + frames)
+        self.assertLess(pre_empted(compositor) - had_to_go, frames / 40, "the compositor had to go elsewhere")
         self.assert_still_attached()
 
 
