@@ -16,6 +16,7 @@ from rivals import Rival
 
 UNIT_ITERATIONS = 10_000  # of a hog or a streamer: 0.1 ms and less, far below any slice
 CHILD_ITERATIONS = 40_000
+COMPOSITOR = "flipper"  # of companions the one that a player feels: a rival does for it what it does for the game
 TICK_S = 0.2
 LAST_LOOK_NS = 10_000_000
 
@@ -96,7 +97,8 @@ def play(
     with contextlib.ExitStack() as stack:
         # Companions first: what they do before they are ready, they do on an idle machine. Then the game
         # and the hogs at once: a start on an overloaded machine takes seconds.
-        others = [stack.enter_context(guest.run(name, *options)) for name, options in load.companions]
+        others = [stack.enter_context(guest.run(name, *options, *(rival.game_options if name == COMPOSITOR else ())))
+                  for name, options in load.companions]
         for program in others:
             program.await_ready()
         others.insert(0, stack.enter_context(background(guest, load)))

@@ -173,7 +173,8 @@ def absolute(
 
 # The limits that a critical thread's latency must keep, against what a user has without us: the
 # kernel's default, GameMode's renice, and real-time priority, which is the best there can be.
-LATENCY_LIMITS = {DEFAULT: 1 / 15, NICE: 1 / 5, REALTIME: 1.5}
+REALTIME_LIMIT = 1.5
+LATENCY_LIMITS = {DEFAULT: 1 / 15, NICE: 1 / 5, REALTIME: REALTIME_LIMIT}
 MISSED_LIMIT = 0.003
 # Below this the default scheduler does well enough that a factor says nothing, and draws enough frames for the rest of
 # its work to be a measure.
@@ -238,8 +239,9 @@ LANES_OF_A_GAME = (("AU-6", "audio", lambda t: t.audio_wake_ns), ("IN-10", "inpu
 
 
 def lanes_figures(load: str, totals: dict[str, Totals], kernel: str, idle: bool) -> list[Figure]:
-    """Wake-to-run by lane; on an idle machine nothing is to be gained, and nothing to be lost."""
-    limits = {DEFAULT: IDLE_LIMIT if idle else LANE_LIMIT}
+    """Wake-to-run by lane; on an idle machine nothing is to be gained, and nothing to be lost. Beside hogs SCHED_RR is the
+    measure as well: the default is late by chance there, and its p99 is twice as high in one run as in the next."""
+    limits = {DEFAULT: IDLE_LIMIT} if idle else {DEFAULT: LANE_LIMIT, REALTIME: REALTIME_LIMIT}
     rows = []
     for id, lane, values in (("GPU-1", "GPU", lambda t: t.wake_ns), *LANES_OF_A_GAME,
                              ("GPU-8", "compositor", lambda t: t.compositor_wake_ns)):
@@ -263,7 +265,7 @@ def crowd_figures(load: str, totals: dict[str, Totals], kernel: str) -> list[Fig
     """A game whose own workers want more CPUs than there are. Whoever raises the whole game raises them as well."""
     rows = missed_figures(load, totals, kernel)
     for id, lane, values in (("POL-2", "frame", lambda t: t.wake_ns), *LANES_OF_A_GAME):
-        rows += _lane_figures(id, lane, values, load, totals, {REALTIME: 1.5}, kernel)
+        rows += _lane_figures(id, lane, values, load, totals, {REALTIME: REALTIME_LIMIT}, kernel)
     time = _each(totals, lambda t: t.streamed_cpu_ms)
     what = f"the workers' CPU time, {load}"
     return [*rows, *absolute("POL-7", what, "ms", time, kernel, better="higher"),
@@ -331,7 +333,7 @@ def jobs_figures(load: str, totals: dict[str, Totals], kernel: str) -> list[Figu
 
 # On an idle machine nobody needs us: what counts is that we cost nothing that can be felt.
 INPUT_IDLE_LIMIT_US = 200
-INPUT_LIMITS = {DEFAULT: 1 / 15, REALTIME: 1.5}
+INPUT_LIMITS = {DEFAULT: 1 / 15, REALTIME: REALTIME_LIMIT}
 
 
 def clicks_figures(load: str, totals: dict[str, Totals], kernel: str, rivals=()) -> list[Figure]:

@@ -9,7 +9,7 @@ frames which a scheduler misses give the background next to nothing.
 
 from __future__ import annotations
 
-from block import Load
+from block import COMPOSITOR, Load
 
 FRAME_WORK_US = {60: 350, 144: 140, 240: 80}
 
@@ -36,7 +36,7 @@ def lanes(hz: int, mouse: str, gpu: str, screen: str, iterations_per_us: float, 
     return Load(f"{hz} Hz, {f'{hogs} hogs + fork storm' if hogs else 'idle machine'}",
                 game=("--hz", 0.99 * hz, "--work-us", FRAME_WORK_US[hz], "--gpu", gpu, "--audio", "--audio-us", 50,
                       "--input", mouse, "--input-us", 300),
-                companions=(("flipper", (screen, "--raw", "--hz", hz, "--iterations-per-us", iterations_per_us,
+                companions=((COMPOSITOR, (screen, "--raw", "--hz", hz, "--iterations-per-us", iterations_per_us,
                                          "--work-us", 200)),),
                 hogs=hogs, storms=3 if hogs else 0)
 

@@ -78,7 +78,7 @@ class Rival:
 
     name = figures.DEFAULT
     label = "kernel default"
-    game_options: tuple[str, ...] = ()
+    game_options: tuple[str, ...] = ()  # and of the compositor beside it
 
     def __init__(self, switch: Switch) -> None:
         self._switch = switch

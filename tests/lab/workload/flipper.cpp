@@ -85,7 +85,7 @@ int main(int argc, char** argv) {
   static Interval interval;
   std::string card;
   double hz = 60, iterations_per_us = 0, work_us = 0;
-  bool raw = false;
+  bool raw = false, realtime = false;
   CLI::App app{"Flips a screen, and measures itself"};
   add_control_options(app, control);
   app.add_option("card", card, "/dev/dri/cardN")->required();
@@ -93,6 +93,7 @@ int main(int argc, char** argv) {
   app.add_option("--iterations-per-us", iterations_per_us, "As printed by calibrate");
   app.add_option("--work-us", work_us, "Work of a frame, on an idle machine");
   app.add_flag("--raw", raw, "Report every sample");
+  app.add_flag("--rr", realtime, "SCHED_RR for the thread that flips");
   CLI11_PARSE(app, argc, argv);
   try {
     prepare_process();
@@ -102,6 +103,7 @@ int main(int argc, char** argv) {
     // Not joined: where a flip fails it still waits for the interval.
     static std::atomic<bool> in_time = false;
     std::thread([] { in_time = control.announce_and_arm(interval); }).detach();
+    if (realtime) set_realtime(SCHED_RR, 1);
     int64_t at = now_ns();
     for (unsigned frame = 1; !interval.over(now_ns()); frame++) {
       spin(static_cast<uint64_t>(work_us * iterations_per_us));
