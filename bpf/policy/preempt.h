@@ -7,6 +7,8 @@
  *   urgent        its own lane or a higher,    no: it queues
  *                 real-time, unknown
  *   game .. inter. normal, has run a granule   now
+ *   the same, a thread of the kernel's that    now
+ *   may run on this CPU alone
  *   any           background                   now
  *   else                                       no: it waits for its turn
  *
@@ -31,6 +33,14 @@ GS_POLICY bool gs_may_preempt(u32 waking, u32 running, u64 has_run_ns, u64 granu
   if (running >= GS_NR_LANES || waking >= running) return false;
   if (gs_lane_urgent(waking) || running == GS_LANE_BACKGROUND) return true;
   return running == GS_LANE_NORMAL && has_run_ns >= granule_ns;
+}
+
+/*
+ * What the running thread has had at the least by then. The kernel's own of a CPU finish what that has begun, an input or
+ * output mostly, and find no other whose slice ends sooner: they wait for nothing.
+ */
+GS_POLICY u64 gs_preempt_granule(bool of_kernel, bool bound, u64 granule_ns) {
+  return of_kernel && bound ? 0 : granule_ns;
 }
 
 /* How good a victim is for a thread of the urgent lane `waking`; 0: none at all. */

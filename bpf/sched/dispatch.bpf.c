@@ -323,6 +323,8 @@ void BPF_PROG(gamesched_dispatch, s32 cpu, struct task_struct* prev) {
     if (cc->kept_tid) let_go(cpu);
     return;
   }
+  if (cc->kept_tid && cc->brief_wait) let_go(cpu); /* they would wait for what is left of its slice */
+  cc->brief_wait = 0;
   if (cc->kept_tid) {
     cc->kept_tid = 0;
     if (serve(DSQ_CPU_BIT | cpu)) return;

@@ -72,6 +72,7 @@ static __always_inline void enqueue_other(struct task_struct* p, struct task_ctx
   u64 slice, key;
 
   if (bound) cc->bound_wait = 1;
+  if (bound && !gs_may_be_passed(tc->lane, tc->burst_ns)) cc->brief_wait = 1;
   slice = slice_of(tc, queued, nr_cpus);
   key = task_key(p, tc, dsq, queued, nr_cpus);
   tc->in_time = true;
@@ -145,7 +146,9 @@ void BPF_PROG(gamesched_enqueue, struct task_struct* p, u64 enq_flags) {
   } else if (!goes_on_here(p, tc, cc, cpu, enq_flags)) {
     bound = compat_bound_to_cpu(p, enq_flags);
     enqueue_other(p, tc, cc, cpu, bound, enq_flags);
-    if (wakes && gs_may_preempt(tc->lane, cc->lane, now - cc->run_start_ns, tunables.preempt_granule_ns)) {
+    if (wakes &&
+        gs_may_preempt(tc->lane, cc->lane, now - cc->run_start_ns,
+                       gs_preempt_granule(p->flags & PF_KTHREAD, bound, tunables.preempt_granule_ns))) {
       count(interactive_preemptions);
       scx_bpf_kick_cpu(cpu, SCX_KICK_PREEMPT);
       return;

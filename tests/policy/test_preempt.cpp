@@ -36,6 +36,12 @@ TEST(PreemptTable, ShortOnesTakeFromANormalThreadAfterItsGranule) {
   }
 }
 
+TEST(PreemptTable, TheKernelsThreadsOfACpuWaitForNoGranule) {
+  EXPECT_EQ(gs_preempt_granule(true, true, granule), 0U);
+  EXPECT_EQ(gs_preempt_granule(true, false, granule), granule) << "another CPU may be sooner";
+  EXPECT_EQ(gs_preempt_granule(false, true, granule), granule) << "anybody may bind a thread";
+}
+
 TEST(PreemptTable, EveryHigherLaneTakesFromTheBackground) {
   for (u32 waking = GS_LANE_FRAME; waking < GS_LANE_BACKGROUND; ++waking)
     EXPECT_TRUE(may(waking, GS_LANE_BACKGROUND, 0)) << waking;
