@@ -81,6 +81,7 @@ __hidden s32 cpus_init(void) {
     cc->lent = 0;
     cc->borrower = 0;
     cc->bound_wait = 0;
+    cc->worker_waits = 0;
     cc->kept_tid = 0;
     cc->lets_go = 0;
     cc->away = 0;

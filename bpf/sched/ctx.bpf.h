@@ -63,8 +63,8 @@ struct cpu_ctx {
   u32 waited;        /* it had waited for that, for its wait_ns */
   u32 start_unnoted; /* its start is still to be noted (running.bpf.c) */
   u32 bound_wait; /* somebody may wait in the CPU's own queue; set and cleared under the run queue's lock */
-  u32 brief_wait; /* one that has just woken and is brief may, beside the thread that it keeps */
-  u64 behind_v;   /* how far the time of that queue is behind its LLC's; written under that lock, too */
+  u32 worker_waits; /* one of the kernel's that is brief has come there since dispatch() last looked; the same lock */
+  u64 behind_v; /* how far the time of that queue is behind its LLC's; written under that lock, too */
 } __attribute__((aligned(64)));
 
 struct llc_ctx {

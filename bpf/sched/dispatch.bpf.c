@@ -154,25 +154,27 @@ __hidden bool ends_urgency(struct task_ctx* tc, u64 ran_ns, u64 now) {
   return true;
 }
 
-/* The thread that a CPU keeps waits in its LLC's queue like everybody else from now on. A CPU that has gone idle
- * meanwhile could not see it. */
+/* The thread that a CPU keeps waits for its turn like everybody else from now on. A CPU that has gone idle meanwhile could
+ * not see it. Whom urgency is lent to is looked for where it is. */
 __noinline int let_go(s32 cpu) {
   struct cpu_ctx* cc = cpu_ctx_of(cpu);
-  u32 kept = cc->kept_tid, llc = cc->llc % GS_MAX_LLCS;
+  u32 kept = __sync_lock_test_and_set(&cc->kept_tid, 0), own = DSQ_CPU_BIT | (u32)cpu, queue, nr_cpus;
   struct task_struct* next;
   struct task_ctx* tc;
-  s32 idle = -1;
+  s32 idle = -1, queued;
 
-  cc->kept_tid = 0;
-  bpf_for_each(scx_dsq, next, DSQ_CPU_BIT | (u32)cpu, 0) {
+  if (!kept) return 0;
+  bpf_for_each(scx_dsq, next, own, 0) {
     if (next->pid == kept) {
       tc = task_ctx_of(next);
-      if (tc && !compat_bound_to_cpu(next, 0)) {
-        scx_bpf_dsq_move_set_vtime(
-            COMPAT_ITERATOR, task_key(next, tc, llc, llc_ctx_of(llc)->queued, topology.llcs[llc].nr_cpus));
+      if (tc && !tc->loan) {
+        queue = compat_bound_to_cpu(next, 0) ? own : cc->llc % GS_MAX_LLCS;
+        queued = waiting_in(queue, &nr_cpus);
+        scx_bpf_dsq_move_set_vtime(COMPAT_ITERATOR,
+                                   gs_key_marked(task_key(next, tc, queue, queued, nr_cpus), true));
         tc->in_time = true;
         if (any_idle()) idle = scx_bpf_pick_idle_cpu(next->cpus_ptr, 0);
-        scx_bpf_dsq_move_vtime(COMPAT_ITERATOR, next, llc, 0);
+        scx_bpf_dsq_move_vtime(COMPAT_ITERATOR, next, queue, 0);
       }
     }
     break;
@@ -323,8 +325,8 @@ void BPF_PROG(gamesched_dispatch, s32 cpu, struct task_struct* prev) {
     if (cc->kept_tid) let_go(cpu);
     return;
   }
-  if (cc->kept_tid && cc->brief_wait) let_go(cpu); /* they would wait for what is left of its slice */
-  cc->brief_wait = 0;
+  if (cc->kept_tid && cc->worker_waits) let_go(cpu); /* it would wait for what is left of that slice */
+  cc->worker_waits = 0;
   if (cc->kept_tid) {
     cc->kept_tid = 0;
     if (serve(DSQ_CPU_BIT | cpu)) return;

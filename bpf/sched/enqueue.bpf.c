@@ -72,7 +72,7 @@ static __always_inline void enqueue_other(struct task_struct* p, struct task_ctx
   u64 slice, key;
 
   if (bound) cc->bound_wait = 1;
-  if (bound && !gs_may_be_passed(tc->lane, tc->burst_ns)) cc->brief_wait = 1;
+  if (bound && p->flags & PF_KTHREAD && gs_may_preempt(tc->lane, GS_LANE_NORMAL, 0, 0)) cc->worker_waits = 1;
   slice = slice_of(tc, queued, nr_cpus);
   key = task_key(p, tc, dsq, queued, nr_cpus);
   tc->in_time = true;

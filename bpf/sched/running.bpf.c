@@ -115,6 +115,9 @@ void BPF_PROG(gamesched_running, struct task_struct* p) {
      * queued: look at the queue again, once. */
     cc->frame_arrivals_seen = llc->frame_arrivals;
     if (scx_bpf_dsq_nr_queued(DSQ_FRAME_BIT | cc->llc) > 0) scx_bpf_kick_cpu(cpu, SCX_KICK_PREEMPT);
+  } else if (cc->worker_waits && gs_may_preempt(GS_LANE_INTERACTIVE, tc->lane, 0, 0)) {
+    /* It woke while a real-time thread had the CPU, or between two threads: nobody was told to go. */
+    scx_bpf_kick_cpu(cpu, SCX_KICK_PREEMPT);
   }
 }
 
