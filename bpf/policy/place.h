@@ -11,7 +11,7 @@
  * anywhere. Among CPUs that it could take from others, an urgent thread prefers, in this order: one that no other urgent
  * thread has, which would have to move instead; one that no other has just claimed, which could only wait; one that is
  * best for games; one that no real-time thread has taken a moment ago; one whose sibling runs nothing urgent; where it
- * last ran; the least urgent lane; who has run for longest.
+ * last ran; the least urgent lane; who has run for longest. It looks no further once nothing speaks against one.
  *
  * Real-time threads run above this scheduler and come back at a rate to the CPU where they last ran: an urgent
  * thread that waits for its turn there is sent away, and has lost the time of a second wake-up. But where one brings
@@ -150,7 +150,13 @@ GS_POLICY void gs_has_followed(struct gs_taker* taker, u64 wait_ns, u64 now_ns) 
   }
 }
 
-#define GS_PLACE_FREE (1ULL << 45) /* of a score: nobody urgent has the CPU */
+/* Bits of a score, of which each counts for more than all below. */
+#define GS_PLACE_RAN_HERE (1ULL << 40)
+#define GS_PLACE_OWN_CORE (1ULL << 41) /* no sibling that runs an urgent thread */
+#define GS_PLACE_UNTAKEN (1ULL << 42)  /* by no real-time task lately */
+#define GS_PLACE_SUITS (1ULL << 43)
+#define GS_PLACE_UNCLAIMED (1ULL << 44)
+#define GS_PLACE_FREE (1ULL << 45) /* nobody urgent has the CPU */
 
 /* How good a CPU is to take for a thread of the urgent lane `waking`; 0: not at all. `running`: the lane of who runs there,
  * or has claimed it. */
@@ -159,9 +165,25 @@ GS_POLICY u64 gs_place_score(u32 waking, u32 running, bool claimed, u32 sibling_
   u64 score = gs_victim_score(waking, running, has_run_ns);
 
   if (!score) return 0;
-  return score + ((u64)ran_here << 40) + ((u64)!gs_lane_urgent(sibling_running) << 41) +
-         ((u64)!taken_lately << 42) + ((u64)best_for_it << 43) + ((u64)!claimed << 44) +
+  return score + (ran_here ? GS_PLACE_RAN_HERE : 0) +
+         (gs_lane_urgent(sibling_running) ? 0 : GS_PLACE_OWN_CORE) + (taken_lately ? 0 : GS_PLACE_UNTAKEN) +
+         (best_for_it ? GS_PLACE_SUITS : 0) + (claimed ? 0 : GS_PLACE_UNCLAIMED) +
          (gs_lane_urgent(running) ? 0 : GS_PLACE_FREE);
+}
+
+/*
+ * Whether it pays to look at no other CPU: it ran here and nothing speaks against that, or who runs here computes. Whom it
+ * takes the CPU from then has not had the most of all; but to look at each costs the more, the more CPUs share a cache, and
+ * somebody is waited for meanwhile.
+ */
+GS_POLICY bool gs_place_is_good(u64 score) {
+  return score >= GS_PLACE_FREE + GS_PLACE_UNCLAIMED + GS_PLACE_SUITS + GS_PLACE_UNTAKEN + GS_PLACE_OWN_CORE +
+                      ((u64)GS_LANE_NORMAL << 32);
+}
+
+/* Whether it is worth the way to another LLC. */
+GS_POLICY bool gs_place_is_fair(u64 score) {
+  return score & GS_PLACE_FREE && score & GS_PLACE_SUITS;
 }
 
 #endif

@@ -47,19 +47,22 @@ static __always_inline void note_start(struct task_ctx* tc, struct cpu_ctx* cc, 
     count_wait(lane, tc->wait_ns);
   }
   note_cpu(tc, cpu, gs_lane_urgent(lane), cc->run_start_ns);
-  /* A thread that woke and went straight to an idle CPU never got a key: bring its virtual time here now. */
-  if (!tc->in_time || tc->queue != queue) task_join_clock(tc, queue);
-  tc->in_time = false;
-  if (gs_lane_urgent(lane)) { /* it does not wait for its turn, and nobody's turn comes by what it runs */
+  if (gs_lane_urgent(lane)) {
+    /* It does not wait for its turn, and nobody's turn comes by what it runs. When it next waits for one it is brought to
+     * the time of the queue where it does. */
     u64 now_v = time_of(tc->queue);
 
     if (gs_before(now_v, tc->vtime)) {
       tc->vtime = now_v;
       tc->ahead_v = 0;
     }
-  } else {
-    advance_clock(llc_ctx_of(cc->llc), tc);
+    tc->in_time = false;
+    return;
   }
+  /* A thread that woke and went straight to an idle CPU never got a key: bring its virtual time here now. */
+  if (!tc->in_time || tc->queue != queue) task_join_clock(tc, queue);
+  tc->in_time = false;
+  advance_clock(llc_ctx_of(cc->llc), tc);
 }
 
 SEC("struct_ops/gamesched_running")

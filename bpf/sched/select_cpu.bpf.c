@@ -55,12 +55,7 @@ static __always_inline bool runs_after_taker(struct cpu_ctx* here, const struct 
   return true;
 }
 
-/* Verified each by itself: 6.18's verifier gives up when it has to follow these through the loop of
- * look_for_victim(). */
-__noinline u32 cpu_taken_lately(s32 cpu, u64 now) {
-  return gs_taken_lately(now, cpu_ctx_of(cpu)->taker.taken_ns);
-}
-
+/* Verified by itself: 6.18's verifier gives up when it has to follow it through the loop of look_for_victim(). */
 __noinline u64 score_of(struct task_ctx* tc, s32 cpu, u32 ran_here, u64 now) {
   struct cpu_ctx* cc = cpu_ctx_of(cpu);
 
@@ -74,32 +69,32 @@ struct victim {
   s32 cpu; /* -1: none yet */
 };
 
-/* Looks for a better one among the CPUs of an LLC. */
+/* Looks for a better one than the best so far among the CPUs of an LLC, until one is good. Each thread begins with another,
+ * and with the same each time: of those that wake at once each finds its own. */
 __noinline int look_for_victim(struct task_struct* p __arg_trusted, struct task_ctx* tc, u32 llc, u64 now,
                                struct victim* best) {
-  u32 nr = topology.llcs[llc % GS_MAX_LLCS].nr_cpus, i;
+  u32 nr = topology.llcs[llc % GS_MAX_LLCS].nr_cpus, i, first;
+  s32 known;
 
-  if (!tc || !best) return 0;
+  if (!tc || !best || !nr) return 0;
+  known = best->cpu;
+  first = tc->tid % nr;
   bpf_for(i, 0, nr) {
-    u32 cpu, at = i;
+    u32 cpu, at = first + i < nr ? first + i : first + i - nr;
     u64 score;
 
     if (at >= GS_LLC_CPUS) break;
     cpu = topology.llcs[llc % GS_MAX_LLCS].cpus[at];
     /* No victim, as most are not: not worth a score. */
-    if (!gs_victim_score(tc->lane, cpu_ctx_of(cpu)->lane, 0)) continue;
+    if ((s32)cpu == known || !gs_victim_score(tc->lane, cpu_ctx_of(cpu)->lane, 0)) continue;
     score = score_of(tc, cpu, false, now);
     if (score > best->score && bpf_cpumask_test_cpu(cpu, p->cpus_ptr)) {
       best->score = score;
       best->cpu = cpu;
+      if (gs_place_is_good(score)) break;
     }
   }
   return 0;
-}
-
-/* Whether it need not look further than that CPU, which it may take. */
-static __always_inline bool does_well(const struct task_ctx* tc, s32 cpu) {
-  return cpu >= 0 && cpu_suits(tc, cpu) && !gs_lane_urgent(cpu_ctx_of(cpu)->lane);
 }
 
 /*
@@ -117,15 +112,13 @@ __noinline s32 place_urgent_thread(struct task_struct* p __arg_trusted, struct t
     best.score = score_of(tc, prev_cpu, true, now);
     if (best.score) best.cpu = prev_cpu;
   }
-  if (best.cpu < 0 || !cpu_suits(tc, prev_cpu) || gs_lane_urgent(cpu_ctx_of(prev_cpu)->lane) ||
-      gs_lane_urgent(sibling_lane(prev_cpu)) || cpu_taken_lately(prev_cpu, now))
-    look_for_victim(p, tc, llc, now, &best);
-  if (anywhere && nr > 1 && !does_well(tc, best.cpu)) bpf_for(i, 1, FAR_LLCS) {
+  if (!gs_place_is_good(best.score)) look_for_victim(p, tc, llc, now, &best);
+  if (anywhere && nr > 1 && !gs_place_is_fair(best.score)) bpf_for(i, 1, FAR_LLCS) {
       u32 other = llc_near(llc, i);
 
       if (i >= 2 * nr) break;
       if (other < nr) look_for_victim(p, tc, other, now, &best);
-      if (does_well(tc, best.cpu)) break;
+      if (gs_place_is_fair(best.score)) break;
     }
   if (best.cpu < 0 || claim(cpu_ctx_of(best.cpu), tc, best.score & GS_PLACE_FREE)) return best.cpu;
   /* Another was faster: the next best, in its own LLC. */
@@ -174,7 +167,7 @@ s32 BPF_PROG(gamesched_select_cpu, struct task_struct* p, s32 prev_cpu, u64 wake
     bool allowed = bpf_cpumask_test_cpu(prev_cpu, p->cpus_ptr);
 
     if (allowed && takes_this_cpu(here, tc, prev_cpu)) return run_urgent_thread(p, prev_cpu, false);
-    stays = cpu_suits(tc, prev_cpu) && !cpu_taken_lately(prev_cpu, now) &&
+    stays = cpu_suits(tc, prev_cpu) && !gs_taken_lately(now, cpu_ctx_of(prev_cpu)->taker.taken_ns) &&
             !gs_may_move(&tc->moves, now, tunables.stay_ns, tunables.move_interval_ns);
     cpu = known_cpu(p, tc, prev_cpu, stays);
     if (cpu >= 0) return run_urgent_thread(p, cpu, true);

@@ -123,6 +123,8 @@ static __always_inline void gather(const struct task_struct* p, const struct tas
   facts->named_audio = named & GS_NAMED_AUDIO;
   facts->named_network = named & GS_NAMED_NETWORK;
   facts->named_compositor = named & GS_NAMED_COMPOSITOR;
+  facts->game = facts->played = facts->window = false;
+  facts->spoken_to = facts->input_woke = facts->periodic = false;
 }
 
 /* The input event of this CPU that wakes who wakes now; NULL: none does. Who wrote it wakes its readers, thread or interrupt;
@@ -214,7 +216,7 @@ __noinline u32 task_wakes(struct task_struct* p __arg_trusted, struct task_ctx* 
                           bool waker_known) {
   u32 zero = 0, path;
   struct gs_shared_state* state = bpf_map_lookup_elem(&shared_state, &zero);
-  struct gs_facts facts = {};
+  struct gs_facts facts; /* of which gather() sets all, and only where they are asked for */
   bool by_interrupt, by_thread, input, released;
 
   if (!tc) return GS_LANE_NORMAL;

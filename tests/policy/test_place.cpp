@@ -230,5 +230,32 @@ TEST(PlaceScore, PrefersInTheWrittenOrder) {
   }
 }
 
+// A CPU against which nothing speaks: `running` has computed there since just now.
+u64 place(u32 running, bool claimed = false, u32 sibling = GS_LANE_NONE, bool best = true, bool taken = false,
+          bool ran_here = false) {
+  return gs_place_score(GS_LANE_FRAME, running, claimed, sibling, best, taken, ran_here, 0);
+}
+
+TEST(PlaceScore, IsGoodOnlyWhereNothingSpeaksAgainstIt) {
+  EXPECT_TRUE(gs_place_is_good(place(GS_LANE_NORMAL)));
+  EXPECT_TRUE(gs_place_is_good(place(GS_LANE_BACKGROUND)));
+  EXPECT_FALSE(gs_place_is_good(place(GS_LANE_INTERACTIVE))) << "one that computes may be found";
+  EXPECT_TRUE(gs_place_is_good(place(GS_LANE_INTERACTIVE, false, GS_LANE_NONE, true, false, true)))
+      << "it ran here";
+  EXPECT_FALSE(gs_place_is_good(place(GS_LANE_COMPOSITOR)));
+  EXPECT_FALSE(gs_place_is_good(place(GS_LANE_NORMAL, true)));
+  EXPECT_FALSE(gs_place_is_good(place(GS_LANE_NORMAL, false, GS_LANE_AUDIO)));
+  EXPECT_FALSE(gs_place_is_good(place(GS_LANE_NORMAL, false, GS_LANE_NONE, false)));
+  EXPECT_FALSE(gs_place_is_good(place(GS_LANE_NORMAL, false, GS_LANE_NONE, true, true)));
+  EXPECT_FALSE(gs_place_is_good(0));
+}
+
+TEST(PlaceScore, IsFairWhereNobodyUrgentIsAndItSuits) {
+  EXPECT_TRUE(gs_place_is_fair(place(GS_LANE_INTERACTIVE, false, GS_LANE_AUDIO, true, true)));
+  EXPECT_FALSE(gs_place_is_fair(place(GS_LANE_COMPOSITOR)));
+  EXPECT_FALSE(gs_place_is_fair(place(GS_LANE_NORMAL, false, GS_LANE_NONE, false)));
+  EXPECT_FALSE(gs_place_is_fair(0));
+}
+
 }  // namespace
 }  // namespace gamesched::tests
