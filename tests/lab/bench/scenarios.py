@@ -38,6 +38,8 @@ class Context:
 # few times a second: a block has to be long, which costs next to nothing where idle time is skipped.
 IDLE_WARMUP_S = 2.0
 IDLE_TIMES_AS_LONG = 4
+# As 125, but in no simple ratio to the screen's 60: each phase between them comes up in a second.
+LANES_MOUSE_HZ = 127
 
 
 def compare(context: Context, load: Load, names: Sequence[str] | None = None) -> dict[str, Totals]:
@@ -149,7 +151,7 @@ def lanes(context: Context) -> list[Figure]:
     if not gpu or not screen:
         context.screen.say("\nleft out: lanes, which needs a card of vgem and one of virtio-gpu, as ./dev lab has them")
         return []
-    with mouse(context.guest, 125) as device:
+    with mouse(context.guest, LANES_MOUSE_HZ) as device:
         for hogs in (16, 0):
             load = loads.lanes(60, device, gpu, screen, context.machine.iterations_per_us, hogs)
             rows += figures.lanes_figures(load.name, compare(context, load), context.guest.kernel, idle=not hogs)

@@ -240,7 +240,7 @@ void add_options(CLI::App& app, Options& options) {
       "--threads", options.threads_path,
       "Write here, before the interval, the threads by role: frame, streamer, reader, unpacker, loader");
   app.add_option("--unit-iterations", options.unit_iterations, "Work of one unit of a streamer");
-  app.add_flag("--audio", options.audio, "A call-back every 5 ms");
+  app.add_flag("--audio", options.audio, "A call-back each 256 frames at 44.1 kHz");
   app.add_option("--audio-us", options.audio_us, "Work of one call-back");
   app.add_option("--net", options.net_port, "UDP at 60 Hz to an echo at this port of the loopback device");
   app.add_option("--gpu", options.gpu, "Give each frame to this card, which is vgem's (/dev/dri/cardN)");

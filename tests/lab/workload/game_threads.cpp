@@ -25,7 +25,7 @@ namespace {
 }  // namespace
 
 void Audio::run(const Interval& interval) {
-  const Slots slots{.first_ns = now_ns(), .period_ns = 5 * ns_per_ms};
+  const Slots slots{.first_ns = now_ns(), .period_ns = period_ns};
   for (int64_t slot = 0; !interval.over(now_ns());) {
     const int64_t intended_ns = slots.start_ns(slot);
     sleep_until_ns(intended_ns);

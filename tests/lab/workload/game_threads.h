@@ -17,8 +17,9 @@
 
 namespace gamesched::workload {
 
-// A call-back every 5 ms (256 frames at 48 kHz) with a short burst of work; a burst that ends after the
-// next call-back was due is an under-run.
+// A call-back for each 256 frames at 44.1 kHz, with a short burst of work; a burst that ends after the next call-back was due
+// is an under-run. That rate is in no simple ratio to a screen's or a mouse's, so that each phase between them comes up in
+// every run: else one run would have them all wake at once all the time, and another never.
 class Audio {
  public:
   explicit Audio(uint64_t burst_iterations) : burst_iterations_(burst_iterations) {}
@@ -26,7 +27,8 @@ class Audio {
   nlohmann::json report(bool raw) const;
 
  private:
-  static constexpr size_t most_samples = 60 * 200;  // one minute
+  static constexpr int64_t period_ns = 256 * ns_per_s / 44100;
+  static constexpr size_t most_samples = 60 * ns_per_s / period_ns;  // one minute
   uint64_t burst_iterations_;
   int64_t periods_ = 0;
   int64_t missed_ = 0;
