@@ -7,6 +7,10 @@
  * removes it. So membership survives re-parenting, setsid and double forks, without anybody scanning. A game
  * and a user have a share of the map; what a game forks beyond it is not scheduled as the game.
  *
+ * Since 7.0 a hook may be pre-empted, and the kernel passes over what reaches the same hook on that CPU meanwhile: rarely, and
+ * nobody is told. So an entry of a process that is only being created is taken for what an earlier one with that id left
+ * behind, and a member's child is entered when it executes a program, if it was not when it was forked.
+ *
  * An exec that changes the effective user (a set-user-id program) ends membership: what a game may ask
  * for itself, it may not hand to another user's process.
  *
@@ -105,6 +109,17 @@ static __always_inline void leave(u32 tgid) {
   if (bpf_map_delete_elem(&game_processes, &tgid) == 0) give_room(&copy);
 }
 
+/* Returns whether the process is one of the game's from now on. */
+static __always_inline bool join(u32 tgid, const struct gs_game_process* process) {
+  if (!take_room(process)) {
+    processes_refused++;
+    return false;
+  }
+  if (bpf_map_update_elem(&game_processes, &tgid, process, BPF_NOEXIST) == 0) return true;
+  give_room(process);
+  return false;
+}
+
 SEC("tp_btf/sched_process_fork")
 int BPF_PROG(process_fork, struct task_struct* parent, struct task_struct* child) {
   u32 parent_tgid = parent->tgid, child_tgid = child->tgid;
@@ -112,13 +127,10 @@ int BPF_PROG(process_fork, struct task_struct* parent, struct task_struct* child
   u32 *mark, *child_mark;
 
   if (parent_tgid == child_tgid) return 0;
+  leave(child_tgid);
+  set_audio_server(child_tgid, false);
   process = bpf_map_lookup_elem(&game_processes, &parent_tgid);
-  if (process) {
-    if (!take_room(process))
-      processes_refused++;
-    else if (bpf_map_update_elem(&game_processes, &child_tgid, process, BPF_NOEXIST) != 0)
-      give_room(process);
-  }
+  if (process) join(child_tgid, process);
   mark = bpf_task_storage_get(&watched, parent->group_leader, NULL, 0);
   if (mark && *mark) {
     child_mark = bpf_task_storage_get(&watched, child, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
@@ -143,6 +155,21 @@ static __always_inline u32 member_execs(struct task_struct* p, u32 tgid,
   leave(tgid);
   memberships_change();
   return 0;
+}
+
+/* Of one that is no member: if its parent is. Returns the game that it is in now; 0: none. */
+static __always_inline u32 stranger_execs(struct task_struct* p, u32 tgid) {
+  u32 parent_tgid = p->real_parent->tgid, zero = 0;
+  struct gs_shared_state* state = bpf_map_lookup_elem(&shared_state, &zero);
+  struct gs_game_process *process, copy;
+
+  if (!state || !state->foreground_game) return 0; /* nobody plays */
+  process = bpf_map_lookup_elem(&game_processes, &parent_tgid);
+  if (!process) return 0;
+  copy = *process;
+  if (copy.uid != p->cred->euid.val || !join(tgid, &copy)) return 0;
+  memberships_change();
+  return copy.game;
 }
 
 static __always_inline void read_path(char* to, u32 bytes, const char* from) {
@@ -239,7 +266,7 @@ static __always_inline void launch(void) {
 
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(process_exec, struct task_struct* p, pid_t old_pid, struct linux_binprm* bprm) {
-  u32 tgid = p->tgid, game = 0, flags, dir_flags = 0, *found, *mark;
+  u32 tgid = p->tgid, game, flags, dir_flags = 0, *found, *mark;
   struct gs_game_process* process = bpf_map_lookup_elem(&game_processes, &tgid);
   struct {
     u32 unused; /* so that the path's words are whole */
@@ -248,7 +275,7 @@ int BPF_PROG(process_exec, struct task_struct* p, pid_t old_pid, struct linux_bi
   char name[GS_EXEC_NAME];
   bool from_launcher, told;
 
-  if (process) game = member_execs(p, tgid, process);
+  game = process ? member_execs(p, tgid, process) : stranger_execs(p, tgid);
   /* It may have been one under its old name. */
   if (set_audio_server(tgid, false)) memberships_change();
 

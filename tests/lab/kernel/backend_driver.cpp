@@ -221,6 +221,7 @@ class Driver {
     }
     if (command == "audio") return audio_servers();
     if (command == "room") return room(words);
+    if (command == "pass-over") return pass_over(words);
     if (command == "explain") return explain(words);
     if (command == "forget-card") return forget_card(words);
     if (command == "switch-off") return switch_off(words);
@@ -302,6 +303,29 @@ class Driver {
     bpf_map_lookup_elem(map_fd("game_states"), &game, &state);
     const bool known = bpf_map_lookup_elem(map_fd("user_processes"), &uid, &of_user) == 0;
     return {{"game", state.processes}, {"user", known ? json(of_user) : json(nullptr)}};
+  }
+
+  // Leaves the maps as they are when the kernel has passed over a hook: "exit PID GAME", "fork PID".
+  static json pass_over(std::istringstream& words) {
+    std::string hook;
+    uint32_t pid = 0;
+    gs_game_process entry{};
+    words >> hook >> pid >> entry.game;
+    const int processes = map_fd("game_processes"), states = map_fd("game_states");
+    if (hook == "exit")
+      bpf_map_update_elem(processes, &pid, &entry, BPF_NOEXIST);
+    else
+      bpf_map_lookup_and_delete_elem(processes, &pid, &entry);
+    const uint32_t change = hook == "exit" ? 1 : -1;
+    gs_game_state state{};
+    uint32_t of_user = 0;
+    bpf_map_lookup_elem(states, &entry.game, &state);
+    state.processes += change;
+    bpf_map_update_elem(states, &entry.game, &state, BPF_EXIST);
+    bpf_map_lookup_elem(map_fd("user_processes"), &entry.uid, &of_user);
+    of_user += change;
+    bpf_map_update_elem(map_fd("user_processes"), &entry.uid, &of_user, BPF_EXIST);
+    return answer_of({});
   }
 
   json lanes() const {

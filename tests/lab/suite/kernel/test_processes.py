@@ -2,6 +2,7 @@
 """A registered game's whole tree is the game, and nothing else is."""
 
 import os
+import pathlib
 import pwd
 import shutil
 import signal
@@ -127,6 +128,46 @@ class Processes(BackendTest):
         self.assertIn(game, self.members())
         os.kill(game, signal.SIGKILL)
         wait_until("the process to be no member", lambda: game not in self.members())
+
+    def test_an_exit_that_the_kernel_passes_over_does_not_make_the_next_with_that_id_a_member(self):
+        self.play(sleep_for_ever)
+        gone = os.fork()
+        if gone == 0:
+            os._exit(0)
+        os.waitpid(gone, 0)
+        self.driver.ask("pass-over", "exit", gone, GAME)
+        self.assertIn(gone, self.members())
+        self.assertEqual(self.driver.ask("room", GAME, 0), {"game": 2, "user": 2})
+
+        def forked_with_that_id():
+            pathlib.Path("/proc/sys/kernel/ns_last_pid").write_text(str(gone - 1))
+            return self.fork(sleep_for_ever) == gone
+
+        wait_until("a process with that id", forked_with_that_id)
+        self.assertNotIn(gone, self.members())
+        self.assertEqual(self.driver.ask("room", GAME, 0), {"game": 1, "user": 1})
+
+    def test_a_fork_that_the_kernel_passes_over_is_made_up_for_when_the_child_executes_a_program(self):
+        out, pipe = os.pipe()
+        go, gate = os.pipe()
+
+        def family():
+            if os.fork() == 0:
+                tell(pipe, "child")
+                os.read(go, 1)
+                os.execv("/usr/bin/sleep", ["sleep", "1000"])
+            sleep_for_ever()
+
+        self.play(family)
+        self.driver.ask("foreground", GAME)
+        self.addCleanup(self.driver.ask, "foreground", 0)
+        child = self.read_pids(out, {"child"})["child"]
+        self.assertIn(child, self.members())
+        self.driver.ask("pass-over", "fork", child)
+        self.assertNotIn(child, self.members())
+        os.write(gate, b"x")
+        wait_until("the child among the members", lambda: child in self.members())
+        self.assertEqual(self.driver.ask("room", GAME, 0), {"game": 2, "user": 2})
 
     def test_an_exec_of_a_set_user_id_program_leaves_the_game(self):
         folder = self.scratch(within="/var/tmp")  # systemd mounts /tmp such that nobody's id is set there

@@ -14,6 +14,9 @@ from lab import wait_until
 IGNORED, REPORTED, WATCHED, AUDIO = 1, 2, 4, 8
 PLAYER = 1000
 BUDGETS = 1024  # GS_EXEC_BUDGETS
+# Of a thousand that end at once, so many whose end the kernel may not tell: since 7.0 it passes over a hook on a CPU where one
+# of its kind is pre-empted.
+PASSED_OVER = 4 if int(os.uname().release.split(".")[0]) >= 7 else 0
 
 
 class ProgramsTest(BackendTest):
@@ -190,7 +193,7 @@ for pid in pids: os.waitpid(pid, 0)
         shell.stdin.flush()
         self.assertEqual(int(shell.stdout.readline()), most + 50)
         self.assertEqual(len(self.driver.ask("members")), most)
-        # Another game of another user still has room.
+        # Another game still has room.
         other = self.fork(signal.pause)
         self.driver.ask("add", GAME + 1, other)
         self.addCleanup(self.driver.ask, "remove", GAME + 1)
@@ -198,4 +201,8 @@ for pid in pids: os.waitpid(pid, 0)
         shell.stdin.write(b"go\n")
         shell.stdin.flush()
         shell.wait()
-        wait_until("an end of all", lambda: self.room()["game"] == 0)
+        wait_until(lambda: f"an end of all: {self.room()['game']} are counted, in the map are {self.driver.members()}",
+                   lambda: self.room()["game"] <= PASSED_OVER)
+        self.driver.ask("remove", GAME)
+        self.assertEqual(set(self.driver.members().values()), {GAME + 1})
+        self.assertEqual(self.room(), {"game": 0, "user": 1})
