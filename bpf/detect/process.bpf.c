@@ -12,7 +12,8 @@
  * behind, and a member's child is entered when it executes a program, if it was not when it was forked.
  *
  * An exec that changes the effective user (a set-user-id program) ends membership: what a game may ask
- * for itself, it may not hand to another user's process.
+ * for itself, it may not hand to another user's process. One that has gone back to the player since, as a sandbox does that
+ * starts as root, is entered when it executes the next program, while its parent is a member.
  *
  * Starts of programs. Nearly all are nobody's business, and are let go after one look-up by name. Told is
  * what runs in a game, descends from a launcher (a mark in task storage, handed on by fork), has a name that
@@ -109,14 +110,18 @@ static __always_inline void leave(u32 tgid) {
   if (bpf_map_delete_elem(&game_processes, &tgid) == 0) give_room(&copy);
 }
 
-/* Returns whether the process is one of the game's from now on. */
-static __always_inline bool join(u32 tgid, const struct gs_game_process* process) {
-  if (!take_room(process)) {
+/* Returns whether the child of a member is one from now on. */
+static __always_inline bool join(u32 tgid, u32 parent_tgid, const struct gs_game_process* parent) {
+  if (!take_room(parent)) {
     processes_refused++;
     return false;
   }
-  if (bpf_map_update_elem(&game_processes, &tgid, process, BPF_NOEXIST) == 0) return true;
-  give_room(process);
+  if (bpf_map_update_elem(&game_processes, &tgid, parent, BPF_NOEXIST) != 0) {
+    give_room(parent);
+    return false;
+  }
+  if (bpf_map_lookup_elem(&game_processes, &parent_tgid)) return true;
+  leave(tgid); /* the game was removed meanwhile */
   return false;
 }
 
@@ -130,7 +135,7 @@ int BPF_PROG(process_fork, struct task_struct* parent, struct task_struct* child
   leave(child_tgid);
   set_audio_server(child_tgid, false);
   process = bpf_map_lookup_elem(&game_processes, &parent_tgid);
-  if (process) join(child_tgid, process);
+  if (process) join(child_tgid, parent_tgid, process);
   mark = bpf_task_storage_get(&watched, parent->group_leader, NULL, 0);
   if (mark && *mark) {
     child_mark = bpf_task_storage_get(&watched, child, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
@@ -167,7 +172,7 @@ static __always_inline u32 stranger_execs(struct task_struct* p, u32 tgid) {
   process = bpf_map_lookup_elem(&game_processes, &parent_tgid);
   if (!process) return 0;
   copy = *process;
-  if (copy.uid != p->cred->euid.val || !join(tgid, &copy)) return 0;
+  if (copy.uid != p->cred->euid.val || !join(tgid, parent_tgid, &copy)) return 0;
   memberships_change();
   return copy.game;
 }

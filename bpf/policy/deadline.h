@@ -97,6 +97,16 @@ GS_POLICY u64 gs_vtime_owed(u64 vtime, u64 queue_now, u64 wait_max_ns) {
   return gs_before(ceiling, vtime) ? ceiling : vtime;
 }
 
+/*
+ * A queue's time follows a thread that runs, by `most` at once: a slice, so that a thread of tiny weight, far ahead, does not
+ * take everybody's lag with it; or what it has just run, which is more where a slice ends with the kernel's next tick. Else who
+ * runs alone would be further ahead of it with each slice, and pay for that when others come.
+ */
+GS_POLICY u64 gs_clock_follows(u64 now_v, u64 vtime, u64 most) {
+  if (!gs_before(now_v, vtime)) return now_v;
+  return gs_before(now_v + most, vtime) ? now_v + most : vtime;
+}
+
 /* Where a thread starts that nobody pays for. */
 GS_POLICY u64 gs_vtime_unpaid(u64 creator_vtime, u64 queue_now, u64 slice_v) {
   u64 start = queue_now + slice_v;

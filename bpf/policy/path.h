@@ -51,7 +51,7 @@ struct gs_waiter {
   u64 ended_by_game; /* bit (wait % 64): that wait was ended by a thread of the game */
   u32 waiting;       /* 1: in wait number `waits` now */
   u32 hop;
-  u32 waker; /* the thread of the game that last ended a wait of it, if it was not urgent by then; else 0 */
+  u32 waker; /* the thread of the game that last ended a wait of it, if it was not urgent itself; else 0 */
 };
 
 /* The wait number that T's work belongs to when F, running, wakes it: F's next one. */

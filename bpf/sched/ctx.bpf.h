@@ -17,6 +17,7 @@
 #include "bpf/compat.bpf.h"
 #include "bpf/policy/balance.h"
 #include "bpf/policy/classify.h"
+#include "bpf/policy/deadline.h"
 #include "bpf/policy/lane.h"
 #include "bpf/policy/path.h"
 #include "bpf/policy/place.h"
@@ -126,7 +127,7 @@ bool ends_urgency(struct task_ctx* tc, u64 ran_ns, u64 now);
 void gamesched_enqueue(unsigned long long* ctx);
 void gamesched_dispatch(unsigned long long* ctx);
 void gamesched_running(unsigned long long* ctx);
-void charge(struct task_ctx* tc, struct cpu_ctx* cc, s32 cpu, u64 now);
+u64 charge(struct task_ctx* tc, struct cpu_ctx* cc, s32 cpu, u64 now);
 void gamesched_stopping(unsigned long long* ctx);
 s32 cpus_init(void);
 s32 idle_cpu_for_games(struct task_struct* p, s32 prev_cpu, u64 wake_flags);
@@ -355,14 +356,10 @@ static __always_inline u32 queue_here(const struct task_ctx* tc, s32 cpu, u32 ll
   return tc->queue == own ? own : llc;
 }
 
-/* The LLC's time follows the thread that runs, one slice at the most: a thread of tiny weight, far ahead,
- * does not take everybody's lag with it. */
-static __always_inline void advance_clock(struct llc_ctx* llc, const struct task_ctx* tc) {
-  u64 vtime = tc->vtime + behind_llc(tc->queue);
-
-  if (gs_before(llc->now_v, vtime))
-    llc->now_v =
-        gs_before(llc->now_v + tunables.slice_max_ns, vtime) ? llc->now_v + tunables.slice_max_ns : vtime;
+/* The LLC's time follows the thread that runs, which has just run for ran_ns, 0: it starts. */
+static __always_inline void advance_clock(struct llc_ctx* llc, const struct task_ctx* tc, u64 ran_ns) {
+  llc->now_v =
+      gs_clock_follows(llc->now_v, tc->vtime + behind_llc(tc->queue), gs_max(tunables.slice_max_ns, ran_ns));
 }
 
 #endif

@@ -32,6 +32,7 @@ struct rival {
   u64 key;      /* where it would be in the queue, by the LLC's time */
   bool runs_on; /* it wants to go on */
   bool wins;    /* it comes before the first who may run here */
+  u64 ran_ns;   /* since it was last charged */
 };
 
 /*
@@ -273,7 +274,7 @@ static __always_inline struct task_ctx* rival_of(struct task_struct* prev, struc
   tc = task_ctx_of(prev);
   if (!tc) return NULL;
   task_weigh(prev, tc, now);
-  charge(tc, cc, cpu, now);
+  rival->ran_ns = charge(tc, cc, cpu, now);
   rival->key = task_key(prev, tc, queue_here(tc, cpu, llc), queued, topology.llcs[llc].nr_cpus);
   rival->key += behind_llc(tc->queue);
   rival->runs_on = true;
@@ -339,7 +340,7 @@ void BPF_PROG(gamesched_dispatch, s32 cpu, struct task_struct* prev) {
   tc = rival_of(prev, cc, cpu, llc, queued, now, &rival);
   if (serve_others(cc, cpu, llc, queued, &rival)) return;
   if (rival.wins && tc) {
-    advance_clock(llc_ctx_of(llc), tc);
+    advance_clock(llc_ctx_of(llc), tc, rival.ran_ns);
     goes_on(prev, cc, tc->lane, slice_of(tc, queued, topology.llcs[llc].nr_cpus), now);
     return;
   }
@@ -358,8 +359,8 @@ void BPF_PROG(gamesched_dispatch, s32 cpu, struct task_struct* prev) {
    * with it, or who ran alone would pay for that when others come. */
   if (!rival.runs_on) {
     tc = task_ctx_of(prev);
-    if (tc) charge(tc, cc, cpu, now);
+    if (tc) rival.ran_ns = charge(tc, cc, cpu, now);
   }
-  if (tc) advance_clock(llc_ctx_of(llc), tc);
+  if (tc) advance_clock(llc_ctx_of(llc), tc, rival.ran_ns);
   goes_on(prev, cc, tc ? tc->lane : GS_LANE_NORMAL, tunables.slice_max_ns, now);
 }

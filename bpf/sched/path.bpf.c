@@ -80,7 +80,8 @@ __hidden void path_thread_wakes(struct task_struct* p, struct task_ctx* tc, bool
       } else if (!released && gs_lane_leads(tc->lane) && tc->hop < GS_PATH_HOPS_MAX) {
         if (waker->loan && waker->loan != GS_LOAN_KERNEL) inherit_returns(waker, now);
         entry = waiter_of(tc->tid);
-        if (entry->tid == tc->tid) entry->waker = gs_lane_urgent(waker->lane) ? 0 : waker->tid;
+        if (entry->tid == tc->tid)
+          entry->waker = gs_lane_urgent(waker->loan ? waker->own_lane : waker->lane) ? 0 : waker->tid;
         if (!gs_before(now, waker->frame_until_ns)) count(path_wakers);
         prove(waker, tc->hop + 1, GS_EVIDENCE_WAKER, now);
         if (waker->peer_tid == tc->tid) waker->peer_tid = 0; /* that is its verdict */

@@ -48,12 +48,17 @@ static __always_inline void note_start(struct task_ctx* tc, struct cpu_ctx* cc, 
   }
   note_cpu(tc, cpu, gs_lane_urgent(lane), cc->run_start_ns);
   if (gs_lane_urgent(lane)) {
-    /* It does not wait for its turn, and nobody's turn comes by what it runs. When it next waits for one it is brought to
-     * the time of the queue where it does. */
-    u64 now_v = time_of(tc->queue);
+    /* It does not wait for its turn, and nobody's turn comes by what it runs: it begins at the queue's time at the latest, and
+     * not long before, should it have to wait for its turn later. */
+    u64 now_v;
 
+    if (tc->queue != queue || tc->children_v) task_join_clock(tc, queue);
+    now_v = time_of(queue);
     if (gs_before(now_v, tc->vtime)) {
       tc->vtime = now_v;
+      tc->ahead_v = 0;
+    } else if (!tc->burst_ns && gs_before(tc->vtime, now_v - tunables.lag_max_ns)) {
+      tc->vtime = now_v - tunables.lag_max_ns;
       tc->ahead_v = 0;
     }
     tc->in_time = false;
@@ -62,7 +67,7 @@ static __always_inline void note_start(struct task_ctx* tc, struct cpu_ctx* cc, 
   /* A thread that woke and went straight to an idle CPU never got a key: bring its virtual time here now. */
   if (!tc->in_time || tc->queue != queue) task_join_clock(tc, queue);
   tc->in_time = false;
-  advance_clock(llc_ctx_of(cc->llc), tc);
+  advance_clock(llc_ctx_of(cc->llc), tc, 0);
 }
 
 SEC("struct_ops/gamesched_running")
@@ -124,8 +129,8 @@ void BPF_PROG(gamesched_running, struct task_struct* p) {
   }
 }
 
-/* Charges a thread for what it ran on a CPU since it started or was last charged. */
-__hidden void charge(struct task_ctx* tc, struct cpu_ctx* cc, s32 cpu, u64 now) {
+/* Charges a thread for what it ran on a CPU since it started or was last charged. Returns that. */
+__hidden u64 charge(struct task_ctx* tc, struct cpu_ctx* cc, s32 cpu, u64 now) {
   u64 ran = uncharged_ns(cc, now), ran_v = gs_virtual(ran, tc->weight);
   u32 lane = tc->lane;
 
@@ -148,6 +153,7 @@ __hidden void charge(struct task_ctx* tc, struct cpu_ctx* cc, s32 cpu, u64 now) 
   }
   if (tc->signals.audio_ns | tc->signals.named | tc->audio_server)
     tc->audio_paid_ns = gs_audio_paid(tc->audio_paid_ns, now, ran);
+  return ran;
 }
 
 SEC("struct_ops/gamesched_stopping")

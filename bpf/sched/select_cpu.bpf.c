@@ -61,7 +61,7 @@ __noinline u64 score_of(struct task_ctx* tc, s32 cpu, u32 ran_here, u64 now) {
 
   if (!tc) return 0;
   return gs_place_score(tc->lane, cc->lane, is_claimed(cc), sibling_lane(cpu), cpu_suits(tc, cpu),
-                        gs_taken_lately(now, cc->taker.taken_ns), ran_here, now - cc->run_start_ns);
+                        gs_taken_lately(now, cc->taker.taken_ns), ran_here, uncharged_ns(cc, now));
 }
 
 struct victim {

@@ -69,6 +69,18 @@ TEST(Waking, LiftsASleeperAndLeavesOthers) {
   }
 }
 
+TEST(Clock, FollowsWhoRunsByASliceOrWhatThatHasRun) {
+  EXPECT_EQ(gs_clock_follows(1000, 900, 6), 1000U) << "never back";
+  EXPECT_EQ(gs_clock_follows(1000, 1004, 6), 1004U);
+  EXPECT_EQ(gs_clock_follows(1000, 1053, 6), 1006U) << "of tiny weight";
+  u64 now_v = 1000, vtime = 1000;
+  for (int slice = 0; slice < 1000; ++slice) { /* of 6, each ended by a tick of 4 */
+    vtime += 8;
+    now_v = gs_clock_follows(now_v, vtime, 8);
+  }
+  EXPECT_EQ(now_v, vtime) << "alone, it owes nothing";
+}
+
 TEST(Children, ArePaidForUpToASliceBehindTheQueue) {
   EXPECT_EQ(gs_vtime_paid(1000, 1000, 4, 0, 6), 1004U);
   EXPECT_EQ(gs_vtime_paid(1000, 1000, 60, 0, 6), 1006U);

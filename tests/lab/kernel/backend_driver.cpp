@@ -314,8 +314,8 @@ class Driver {
     const int processes = map_fd("game_processes"), states = map_fd("game_states");
     if (hook == "exit")
       bpf_map_update_elem(processes, &pid, &entry, BPF_NOEXIST);
-    else
-      bpf_map_lookup_and_delete_elem(processes, &pid, &entry);
+    else if (bpf_map_lookup_and_delete_elem(processes, &pid, &entry) != 0)
+      return answer_of({});
     const uint32_t change = hook == "exit" ? 1 : -1;
     gs_game_state state{};
     uint32_t of_user = 0;

@@ -7,6 +7,7 @@ import json
 import os
 import pathlib
 import resource
+import signal
 import struct
 import time
 
@@ -93,6 +94,41 @@ class Fairness(BackendTest):
         wait_until("it to compute", lambda: cells[0])
         time.sleep(0.1)
         self.assertEqual(self.driver.ask("explain", pid)["lane"], "normal")
+        self.assert_still_attached()
+
+    def test_who_is_urgent_no_more_has_its_share_and_no_more(self):
+        """Many short frames, and one that computes for long: what it did not run before is not given to it at once, and its
+        CPU's queue does not wait for that."""
+        cells = Cells(1)
+        for_s = 0.3
+
+        def frames():
+            os.sched_setaffinity(0, {CPUS[0]})
+            begin = time.monotonic()
+            for slot in range(180):
+                time.sleep(max(0, begin + slot / 60 - time.monotonic()))
+                spin_until(time.thread_time() + 0.0005)
+            end, before = time.monotonic() + for_s, time.thread_time_ns()
+            while time.monotonic() < end:
+                pass
+            cells[0] = time.thread_time_ns() - before
+            signal.pause()
+
+        def spin_until(thread_time):
+            while time.thread_time() < thread_time:
+                pass
+
+        self.attach()
+        before = self.driver.ask("counters")
+        self.fork(pinned(CPUS[0], lambda: count_up(Cells(1), 0)))
+        self.play(frames)
+        wait_until("the long frame's end", lambda: cells[0])
+        self.assertGreater(self.grown(before, "frame_wakeups"), 100, "was it urgent?")
+        self.assertGreater(self.grown(before, "burst_demotions"), 0)
+        share = cells[0] / (for_s * 1e9)
+        print(f"      {share:.2f} of the CPU", flush=True)
+        self.assertLess(share, 0.65)
+        self.assertGreater(share, 0.3)
         self.assert_still_attached()
 
     def test_POL6_the_kernels_workers_of_a_cpu_are_not_late_beside_who_computes(self):
