@@ -110,8 +110,11 @@ static __always_inline void leave(u32 tgid) {
   if (bpf_map_delete_elem(&game_processes, &tgid) == 0) give_room(&copy);
 }
 
-/* Returns whether the child of a member is one from now on. */
+/* Returns whether the child of a member is one from now on. `parent`: a copy, for the map gives an entry that is deleted to
+ * the next at once. */
 static __always_inline bool join(u32 tgid, u32 parent_tgid, const struct gs_game_process* parent) {
+  struct gs_game_process* still;
+
   if (!take_room(parent)) {
     processes_refused++;
     return false;
@@ -120,7 +123,8 @@ static __always_inline bool join(u32 tgid, u32 parent_tgid, const struct gs_game
     give_room(parent);
     return false;
   }
-  if (bpf_map_lookup_elem(&game_processes, &parent_tgid)) return true;
+  still = bpf_map_lookup_elem(&game_processes, &parent_tgid);
+  if (still && still->game == parent->game) return true;
   leave(tgid); /* the game was removed meanwhile */
   return false;
 }
@@ -128,14 +132,17 @@ static __always_inline bool join(u32 tgid, u32 parent_tgid, const struct gs_game
 SEC("tp_btf/sched_process_fork")
 int BPF_PROG(process_fork, struct task_struct* parent, struct task_struct* child) {
   u32 parent_tgid = parent->tgid, child_tgid = child->tgid;
-  struct gs_game_process* process;
+  struct gs_game_process *process, copy;
   u32 *mark, *child_mark;
 
   if (parent_tgid == child_tgid) return 0;
   leave(child_tgid);
   set_audio_server(child_tgid, false);
   process = bpf_map_lookup_elem(&game_processes, &parent_tgid);
-  if (process) join(child_tgid, parent_tgid, process);
+  if (process) {
+    copy = *process;
+    join(child_tgid, parent_tgid, &copy);
+  }
   mark = bpf_task_storage_get(&watched, parent->group_leader, NULL, 0);
   if (mark && *mark) {
     child_mark = bpf_task_storage_get(&watched, child, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);

@@ -31,6 +31,7 @@
 #define DSQ_FRAME_BIT 0x10000ULL
 #define DSQ_CPU_BIT 0x20000ULL
 
+#define LONGEST_TICK_NS (10 * GS_MSEC)
 #define MAX_RT_PRIO 100 /* of a task_struct's prio; below: real-time and deadline */
 
 struct cpu_ctx {
@@ -356,10 +357,12 @@ static __always_inline u32 queue_here(const struct task_ctx* tc, s32 cpu, u32 ll
   return tc->queue == own ? own : llc;
 }
 
-/* The LLC's time follows the thread that runs, which has just run for ran_ns, 0: it starts. */
+/* The LLC's time follows the thread that runs, which has just run for ran_ns, 0: it starts. A slice lasts no longer than until
+ * the tick after it: the rest is the CPU's that somebody else had, a machine's of which this one is a guest. */
 static __always_inline void advance_clock(struct llc_ctx* llc, const struct task_ctx* tc, u64 ran_ns) {
-  llc->now_v =
-      gs_clock_follows(llc->now_v, tc->vtime + behind_llc(tc->queue), gs_max(tunables.slice_max_ns, ran_ns));
+  u64 slice_ns = tunables.slice_max_ns, most = gs_max(slice_ns, gs_min(ran_ns, slice_ns + LONGEST_TICK_NS));
+
+  llc->now_v = gs_clock_follows(llc->now_v, tc->vtime + behind_llc(tc->queue), most);
 }
 
 #endif

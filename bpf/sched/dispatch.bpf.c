@@ -195,7 +195,8 @@ __noinline int taken_cpus_let_go(void) {
 }
 
 /* The running urgent thread goes on while nobody of its lane waits and its burst fits into a frame. */
-static __always_inline bool keep_urgent_thread(struct task_struct* prev, struct cpu_ctx* cc, u64 now) {
+static __always_inline bool keep_urgent_thread(struct task_struct* prev, struct cpu_ctx* cc, s32 cpu,
+                                               u64 now) {
   struct task_ctx* tc;
   u32 lane;
 
@@ -205,6 +206,7 @@ static __always_inline bool keep_urgent_thread(struct task_struct* prev, struct 
   lane = tc->lane;
   if (ends_urgency(tc, uncharged_ns(cc, now), now)) {
     __sync_val_compare_and_swap(&cc->lane, lane, tc->lane); /* it may go on as that */
+    charge(tc, cc, cpu, now);                               /* nobody's turn comes by what it ran until now */
     return false;
   }
   goes_on(prev, cc, lane, tunables.slice_frame_ns, now);
@@ -322,7 +324,7 @@ void BPF_PROG(gamesched_dispatch, s32 cpu, struct task_struct* prev) {
   if (cc->borrower) inherit_serve(now);
   if (some_let_go) taken_cpus_let_go();
   if (serve_frame(llc)) return;
-  if (keep_urgent_thread(prev, cc, now)) {
+  if (keep_urgent_thread(prev, cc, cpu, now)) {
     if (cc->kept_tid) let_go(cpu);
     return;
   }

@@ -37,8 +37,8 @@ static __always_inline void note_cpu(struct task_ctx* tc, u32 cpu, bool urgent, 
   if (sibling_lane(cpu) == GS_LANE_NONE && cpu_suits(tc, cpu)) tc->moves.home = cpu;
 }
 
-/* Notes that tc started on a CPU at cc->run_start_ns. */
-static __always_inline void note_start(struct task_ctx* tc, struct cpu_ctx* cc, s32 cpu) {
+/* Notes that tc started on a CPU at cc->run_start_ns, and has run for ran_ns since. */
+static __always_inline void note_start(struct task_ctx* tc, struct cpu_ctx* cc, s32 cpu, u64 ran_ns) {
   u32 lane = cc->started_as, queue = queue_here(tc, cpu, cc->llc);
 
   cc->start_unnoted = 0;
@@ -50,17 +50,18 @@ static __always_inline void note_start(struct task_ctx* tc, struct cpu_ctx* cc, 
   if (gs_lane_urgent(lane)) {
     /* It does not wait for its turn, and nobody's turn comes by what it runs: it begins at the queue's time at the latest, and
      * not long before, should it have to wait for its turn later. */
-    u64 now_v;
+    u64 lag = tunables.lag_max_ns + ran_ns, now_v;
 
-    if (tc->queue != queue || tc->children_v) task_join_clock(tc, queue);
+    if (tc->queue != queue) task_join_clock(tc, queue);
     now_v = time_of(queue);
     if (gs_before(now_v, tc->vtime)) {
       tc->vtime = now_v;
       tc->ahead_v = 0;
-    } else if (!tc->burst_ns && gs_before(tc->vtime, now_v - tunables.lag_max_ns)) {
-      tc->vtime = now_v - tunables.lag_max_ns;
+    } else if (!tc->burst_ns && gs_before(tc->vtime, now_v - lag)) {
+      tc->vtime = now_v - lag;
       tc->ahead_v = 0;
     }
+    if (tc->children_v) pay_for_children(tc, now_v);
     tc->in_time = false;
     return;
   }
@@ -101,7 +102,7 @@ void BPF_PROG(gamesched_running, struct task_struct* p) {
   cc->start_unnoted = gs_lane_urgent(cc->started_as);
   if (!cc->start_unnoted) {
     task_weigh(p, tc, now);
-    note_start(tc, cc, cpu);
+    note_start(tc, cc, cpu, 0);
   }
   cc->input_ns = tc->game ? 0 : tc->input_ns; /* where it arrives it ends */
   if (tc->input_ns) {
@@ -134,7 +135,7 @@ __hidden u64 charge(struct task_ctx* tc, struct cpu_ctx* cc, s32 cpu, u64 now) {
   u64 ran = uncharged_ns(cc, now), ran_v = gs_virtual(ran, tc->weight);
   u32 lane = tc->lane;
 
-  if (cc->start_unnoted) note_start(tc, cc, cpu);
+  if (cc->start_unnoted) note_start(tc, cc, cpu, ran);
   cc->run_start_ns += ran;
   if (!gs_lane_urgent(lane)) {
     cc->others_ran_ns += ran;
@@ -168,7 +169,12 @@ void BPF_PROG(gamesched_stopping, struct task_struct* p, bool runnable) {
   if (!tc) return;
   /* While the scheduler comes, threads stop that never started under it. */
   if (cc->tid == p->pid) {
-    charge(tc, cc, cpu, now);
+    u64 ran_ns = charge(tc, cc, cpu, now);
+
+    /* Else it would go ahead of the clock by what it ran beyond a slice, each time. */
+    if (!runnable && ran_ns > tunables.slice_max_ns && !gs_lane_urgent(tc->lane) &&
+        !gs_lane_urgent(cc->started_as))
+      advance_clock(llc_ctx_of(cc->llc), tc, ran_ns);
     if (runnable && cc->input_ns) { /* it is not done with the event yet */
       tc->input_ns = cc->input_ns;
       tc->input_step = cc->input_step;
