@@ -31,8 +31,8 @@
 #define DSQ_FRAME_BIT 0x10000ULL
 #define DSQ_CPU_BIT 0x20000ULL
 
-#define LONGEST_TICK_NS (10 * GS_MSEC)
-#define MAX_RT_PRIO 100 /* of a task_struct's prio; below: real-time and deadline */
+#define LONGEST_TICK_NS (10 * GS_MSEC) /* 100 of them a second */
+#define MAX_RT_PRIO 100                /* of a task_struct's prio; below: real-time and deadline */
 
 struct cpu_ctx {
   u64 run_start_ns;

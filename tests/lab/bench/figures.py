@@ -282,8 +282,8 @@ def work_figures(load: str, totals: dict[str, Totals], kernel: str) -> list[Figu
 
     Who gets how much is time on a CPU, as the kernel counts it, and what is made of that is the work of all together.
     For under emulation CPUs are not equal: in the same time one does twice the work of another, and a scheduler that
-    leaves threads where they are gives some more work and others less by chance. So the work is what has a limit, and
-    the time of each kind of thread is shown, beside what SCHED_RR leaves them.
+    leaves threads where they are gives some more work and others less by chance. What SCHED_RR leaves each kind
+    of thread is shown beside that.
 
     The default is a measure of time as long as it draws the frames as well: with each that it misses it leaves
     others the work, the wake-ups and the switches of one. Where it misses many, who draws them all cannot reach
@@ -297,7 +297,8 @@ def work_figures(load: str, totals: dict[str, Totals], kernel: str) -> list[Figu
         rows += absolute("POL-7", f"{what} CPU time, {load}", "ms", time, kernel, better="higher")
         rows += absolute("POL-7", f"{what} work, {load}", "ms",
                          _each(totals, lambda t, us=work_us_of: us(t) / 1000), kernel, better="higher")
-        rows += against("POL-7", f"{what} CPU time, {load}", time, {DEFAULT: None, REALTIME: None}, kernel, "higher")
+        rows += against("POL-7", f"{what} CPU time, {load}", time, {DEFAULT: limits[DEFAULT], REALTIME: None}, kernel,
+                        "higher")
     return [
         *rows,
         *against("POL-7", f"background and streaming work, {load}",
